@@ -1,0 +1,243 @@
+//! The contract of an entity kind: what a turn may read, how it decides, and how what happened is folded into the state.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::fence::{Fence, Generation, Inherit};
+use super::id::StageId;
+use super::plan::PlanLine;
+use super::rejection::Rejection;
+use super::time::Timestamp;
+
+/// A kind of entity: its state, what can be asked of it, and what then happens.
+///
+/// All of it is pure. [`decide`](Entity::decide) refuses or answers with a [`Decision`]; [`apply`](Entity::apply) is
+/// total and has no rules, so that replaying the journal gives the state that the live actor had. Reset, undo, drafts,
+/// orphans and previews come from the engine: a kind says which stage a command writes to, and raises fences.
+///
+/// All types are stored with a format that does not describe itself: append enum variants and never reorder them, and
+/// use no `skip_serializing_if` and no untagged enums.
+pub trait Entity: Sized + Send + Sync + 'static {
+    /// The name of the kind: part of every key, so never changed. Lower case letters, digits and `-`.
+    const KIND: &'static str;
+
+    /// What the rules need to know, kept small: content lies apart, by stage and path. The default is an entity that
+    /// nobody has created.
+    type State: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static;
+    /// What can be asked.
+    type Command: Clone + Serialize + DeserializeOwned + Send + Sync + 'static;
+    /// What happened.
+    type Event: Clone + Serialize + DeserializeOwned + Send + Sync + 'static;
+    /// What the asker is told.
+    type Reply: Clone + Serialize + DeserializeOwned + Send + 'static;
+    /// What is owed to the world.
+    type Effect: Clone + Serialize + DeserializeOwned + Send + 'static;
+
+    /// The stage that a command works on, and under which generation. Checked before anything else.
+    fn target(command: &Self::Command) -> Option<Target>;
+
+    /// Points a command at `generation`: how an orphan is adopted.
+    fn retarget(command: &mut Self::Command, generation: Generation);
+
+    /// The content that [`decide`](Entity::decide) will look at; the engine reads it beforehand. Nothing by default.
+    fn reads(state: &Self::State, command: &Self::Command) -> Vec<Read> {
+        let _ = (state, command);
+        Vec::new()
+    }
+
+    /// Refuses, or says what happens.
+    ///
+    /// # Errors
+    /// The rule that refuses. Nothing changed then.
+    fn decide(
+        state: &Self::State,
+        command: &Self::Command,
+        input: &Input<'_>,
+    ) -> Result<Decision<Self>, Rejection>;
+
+    /// Folds what happened at `at` into the state.
+    fn apply(state: &mut Self::State, event: &Self::Event, at: Timestamp);
+
+    /// Puts back what a verb that affected `stages` changed, as `saved` had it. Replaces the whole state by default.
+    fn restore(state: &mut Self::State, saved: &Self::State, stages: &[StageId], at: Timestamp) {
+        let _ = (stages, at);
+        *state = saved.clone();
+    }
+
+    /// Two drafts, or two late commands, of the same key are versions of one thing: only the better one is kept.
+    ///
+    /// Where a draft has a key, its events must be such that the last of that key alone gives the same state as all of
+    /// them in turn.
+    fn draft_key(command: &Self::Command) -> Option<Vec<u8>> {
+        let _ = command;
+        None
+    }
+
+    /// Whether `new` takes the place of `old`, both late and of the same [`draft_key`](Entity::draft_key).
+    fn supersedes(new: &Self::Command, old: &Self::Command) -> bool {
+        let _ = (new, old);
+        true
+    }
+
+    /// The command that a timer of this key stands for when it is due.
+    fn on_timer(key: &str) -> Option<Self::Command> {
+        let _ = key;
+        None
+    }
+}
+
+/// Where a command works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The stage.
+    pub stage: StageId,
+    /// The generation the writer works under; `None` for the one that holds when the turn is decided.
+    pub generation: Option<Generation>,
+    /// Whether the command carries work, which is kept as an orphan when it comes too late.
+    pub work: bool,
+}
+
+/// A piece of content that a decision looks at.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Read {
+    /// Content of a stage, as its current generation sees it.
+    Content(StageId, Vec<u8>),
+    /// Something that all entities share, by its digest.
+    Shared(Digest),
+}
+
+/// The SHA-256 of something that all entities share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Digest(pub [u8; 32]);
+
+/// What a decision knows beside state and command.
+#[derive(Debug)]
+pub struct Input<'a> {
+    /// The time of the turn.
+    pub now: Timestamp,
+    /// How many turns the entity has had; 0 if nobody has created it.
+    pub revision: u64,
+    /// The fences of the stages that have one.
+    pub fences: &'a BTreeMap<StageId, Fence>,
+    /// What [`Entity::reads`] asked for, where there is something.
+    pub found: &'a HashMap<Read, Vec<u8>>,
+}
+
+impl Input<'_> {
+    /// The generation of a stage.
+    pub fn generation(&self, stage: &StageId) -> Generation {
+        self.fences.get(stage).map_or(Generation::FIRST, |fence| fence.generation)
+    }
+
+    /// Content of a stage that [`Entity::reads`] asked for.
+    pub fn content(&self, stage: &StageId, path: &[u8]) -> Option<&[u8]> {
+        self.found.get(&Read::Content(stage.clone(), path.to_vec())).map(Vec::as_slice)
+    }
+
+    /// Something shared that [`Entity::reads`] asked for.
+    pub fn shared(&self, digest: Digest) -> Option<&[u8]> {
+        self.found.get(&Read::Shared(digest)).map(Vec::as_slice)
+    }
+}
+
+/// What happens in a turn. Fences are raised first; content is then written under the new generation.
+#[derive(Debug)]
+pub struct Decision<E: Entity> {
+    /// What the asker is told.
+    pub reply: E::Reply,
+    /// What happened, in order.
+    pub events: Vec<E::Event>,
+    /// Stages whose generation is raised, and what the new one inherits.
+    pub raises: Vec<(StageId, Inherit)>,
+    /// Content written: stage, path below it, bytes.
+    pub content: Vec<(StageId, Vec<u8>, Vec<u8>)>,
+    /// Things that all entities share, stored once by their digest.
+    pub shared: Vec<(Digest, Vec<u8>)>,
+    /// Effects owed. One of the same key that is still owed is replaced.
+    pub effects: Vec<(String, E::Effect)>,
+    /// Timers set (`Some`) or stopped (`None`), by key.
+    pub timers: Vec<(String, Option<Timestamp>)>,
+    /// Stages that changed without content written to them.
+    pub touches: Vec<StageId>,
+    /// Set when the turn goes back or overrules: it can be previewed and undone, and is audited.
+    pub verb: Option<Verb>,
+}
+
+impl<E: Entity> Decision<E> {
+    /// A decision in which nothing happens yet but the reply.
+    pub fn reply(reply: E::Reply) -> Self {
+        Self {
+            reply,
+            events: Vec::new(),
+            raises: Vec::new(),
+            content: Vec::new(),
+            shared: Vec::new(),
+            effects: Vec::new(),
+            timers: Vec::new(),
+            touches: Vec::new(),
+            verb: None,
+        }
+    }
+
+    /// And this happened.
+    #[must_use]
+    pub fn event(mut self, event: E::Event) -> Self {
+        self.events.push(event);
+        self
+    }
+
+    /// And the generation of `stage` is raised.
+    #[must_use]
+    pub fn raise(mut self, stage: &StageId, inherit: Inherit) -> Self {
+        self.raises.push((stage.clone(), inherit));
+        self
+    }
+
+    /// And this content is written.
+    #[must_use]
+    pub fn write(mut self, stage: &StageId, path: impl Into<Vec<u8>>, bytes: impl Into<Vec<u8>>) -> Self {
+        self.content.push((stage.clone(), path.into(), bytes.into()));
+        self
+    }
+
+    /// And this is owed to the world.
+    #[must_use]
+    pub fn effect(mut self, key: impl Into<String>, effect: E::Effect) -> Self {
+        self.effects.push((key.into(), effect));
+        self
+    }
+
+    /// And the turn is a verb that can be previewed and undone.
+    #[must_use]
+    pub fn verb(mut self, verb: Verb) -> Self {
+        self.verb = Some(verb);
+        self
+    }
+
+    /// Whether the turn would change nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+            && self.raises.is_empty()
+            && self.content.is_empty()
+            && self.shared.is_empty()
+            && self.effects.is_empty()
+            && self.timers.is_empty()
+            && self.verb.is_none()
+    }
+}
+
+/// A turn that goes back or overrules, as its preview, its undo point and its audit entry tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verb {
+    /// Its name: "reset", "revise", "accept".
+    pub name: &'static str,
+    /// The stage that was named.
+    pub stage: Option<StageId>,
+    /// Every stage whose state or content it changes: what undo gives back.
+    pub affects: Vec<StageId>,
+    /// What happens to what, and why.
+    pub lines: Vec<PlanLine>,
+}

@@ -1,0 +1,16 @@
+//! The rules. Pure: no async, no files, no clock, no randomness, and no knowledge of how anything is stored.
+
+mod entity;
+mod fence;
+mod id;
+pub mod limits;
+mod plan;
+mod rejection;
+mod time;
+
+pub use entity::{Decision, Digest, Entity, Input, Read, Target, Verb};
+pub use fence::{Fence, Generation, Inherit};
+pub use id::{EntityId, StageId};
+pub use plan::{Fate, Plan, PlanLine, PlanToken};
+pub use rejection::Rejection;
+pub use time::Timestamp;

@@ -1,0 +1,3 @@
+//! restage
+pub mod domain;
+pub mod store;
