@@ -51,11 +51,7 @@ pub trait Entity: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     /// The rule that refuses. Nothing changed then.
-    fn decide(
-        state: &Self::State,
-        command: &Self::Command,
-        input: &Input<'_>,
-    ) -> Result<Decision<Self>, Rejection>;
+    fn decide(state: &Self::State, command: &Self::Command, input: &Input<'_>) -> Result<Decision<Self>, Rejection>;
 
     /// Folds what happened at `at` into the state.
     fn apply(state: &mut Self::State, event: &Self::Event, at: Timestamp);

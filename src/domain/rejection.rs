@@ -157,7 +157,9 @@ impl Rejection {
     pub fn hint(&self) -> String {
         match self {
             Self::Stale { orphan: Some(n), .. } => {
-                format!("the work is kept as orphan {n}: look at it, adopt it into the current generation, or discard it")
+                format!(
+                    "the work is kept as orphan {n}: look at it, adopt it into the current generation, or discard it"
+                )
             }
             Self::Stale { orphan: None, .. } => "read the current generation and work under it".into(),
             Self::VersionMoved { .. } => "read the current version, and make the change to that".into(),

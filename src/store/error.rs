@@ -100,7 +100,9 @@ impl StoreError {
     pub fn io(doing: &'static str, path: impl AsRef<Path>, source: io::Error) -> Self {
         let path = path.as_ref().to_path_buf();
         match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { free_bytes: 0, needed_bytes: 0 },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::DiskFull { free_bytes: 0, needed_bytes: 0 }
+            }
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => Self::ReadOnly { path },
             _ => Self::Io { doing, path, source: Arc::new(source) },
         }
@@ -111,10 +113,14 @@ impl StoreError {
         match self {
             Self::InUse { .. } => "stop that process, or name another data folder",
             Self::NewerFormat { .. } => "use the version that wrote it, or a newer one",
-            Self::NotADataFolder { .. } => "name an empty folder, one that does not exist yet, or an existing data folder",
+            Self::NotADataFolder { .. } => {
+                "name an empty folder, one that does not exist yet, or an existing data folder"
+            }
             Self::Damaged { .. } => "restore the latest backup into a new folder; the damaged folder was left as it is",
             Self::ReadOnly { .. } => "make the folder writable for this user, or name another one",
-            Self::DiskFull { .. } => "free some space; reading and going back still work, and writing goes on by itself",
+            Self::DiskFull { .. } => {
+                "free some space; reading and going back still work, and writing goes on by itself"
+            }
             Self::TooLarge { .. } => "split it into several",
             Self::Io { .. } => "look at the disk and the system's log, then start again",
             Self::Poisoned { .. } => "start the program again: it reads from disk what is true",
