@@ -1,3 +1,4 @@
 //! restage
 pub mod domain;
+pub mod engine;
 pub mod store;

@@ -1,6 +1,7 @@
 //! The contract of an entity kind: what a turn may read, how it decides, and how what happened is folded into the state.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Debug;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,21 +20,21 @@ use super::time::Timestamp;
 ///
 /// All types are stored with a format that does not describe itself: append enum variants and never reorder them, and
 /// use no `skip_serializing_if` and no untagged enums.
-pub trait Entity: Sized + Send + Sync + 'static {
+pub trait Entity: Sized + Clone + Debug + Send + Sync + 'static {
     /// The name of the kind: part of every key, so never changed. Lower case letters, digits and `-`.
     const KIND: &'static str;
 
     /// What the rules need to know, kept small: content lies apart, by stage and path. The default is an entity that
     /// nobody has created.
-    type State: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static;
+    type State: Clone + Default + Debug + Serialize + DeserializeOwned + Send + Sync + 'static;
     /// What can be asked.
-    type Command: Clone + Serialize + DeserializeOwned + Send + Sync + 'static;
+    type Command: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static;
     /// What happened.
-    type Event: Clone + Serialize + DeserializeOwned + Send + Sync + 'static;
+    type Event: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static;
     /// What the asker is told.
-    type Reply: Clone + Serialize + DeserializeOwned + Send + 'static;
+    type Reply: Clone + Debug + Serialize + DeserializeOwned + Send + 'static;
     /// What is owed to the world.
-    type Effect: Clone + Serialize + DeserializeOwned + Send + 'static;
+    type Effect: Clone + Debug + Serialize + DeserializeOwned + Send + 'static;
 
     /// The stage that a command works on, and under which generation. Checked before anything else.
     fn target(command: &Self::Command) -> Option<Target>;

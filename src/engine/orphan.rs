@@ -1,0 +1,103 @@
+//! Work that a fence turned away: kept as the command it came as, until somebody adopts or discards it.
+
+use serde::{Deserialize, Serialize};
+
+use super::codec::Tag;
+use super::instance::Instance;
+use super::proposal::Proposal;
+use super::record::{Change, Orphan};
+use super::request::Failure;
+use crate::domain::limits::ORPHANS_MAX;
+use crate::domain::{Entity, Fate, Generation, PlanLine, Rejection, Target, Timestamp, Verb};
+use crate::store::Store;
+
+/// A command that came too late, as it is stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct LateCommand<E: Entity> {
+    /// The command, as it came.
+    pub command: E::Command,
+}
+
+impl<E: Entity> Instance<E> {
+    /// Refuses a command of an older generation, and keeps it if it is work.
+    pub(super) fn late(
+        &self,
+        command: &E::Command,
+        target: &Target,
+        given: Generation,
+        current: Generation,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<Proposal<E>, Failure> {
+        let stale = |orphan| Rejection::Stale { stage: target.stage.clone(), given, current, orphan };
+        if !target.work {
+            return Err(stale(None).into());
+        }
+        let of = E::draft_key(command);
+        let same = |orphan: &&Orphan| {
+            of.is_some() && orphan.of == of && orphan.stage == target.stage && orphan.generation == given
+        };
+        let known = self.record.orphans.iter().find(same);
+        if let Some(known) = known {
+            let earlier = self.late_command(known.number, store)?;
+            if earlier.is_some_and(|earlier| !E::supersedes(command, &earlier.command)) {
+                return Err(stale(Some(known.number)).into());
+            }
+        } else if self.record.orphans.len() >= ORPHANS_MAX {
+            return Err(stale(None).into());
+        }
+        let number = known.map_or(self.record.numbered + 1, |known| known.number);
+        let stored = self.encode(Tag::Orphan, &LateCommand::<E> { command: command.clone() })?;
+        let orphan = Orphan {
+            number,
+            stage: target.stage.clone(),
+            generation: given,
+            at: now,
+            by: String::new(),
+            bytes: stored.len() as u64,
+            of,
+        };
+        let mut proposal = Proposal::nothing();
+        proposal.changes.push(Change::Orphaned(orphan));
+        proposal.extra.put(self.keys.orphan(number), stored);
+        proposal.late = Some(stale(Some(number)));
+        Ok(proposal)
+    }
+
+    /// The command of an orphan.
+    pub(super) fn late_command(&self, number: u64, store: &dyn Store) -> Result<Option<LateCommand<E>>, Failure> {
+        self.fetch_as(store, &self.keys.orphan(number), Tag::Orphan)
+    }
+
+    fn orphan(&self, number: u64) -> Result<&Orphan, Rejection> {
+        let found = self.record.orphans.iter().find(|orphan| orphan.number == number);
+        found.ok_or_else(|| Rejection::not_found("orphan", number))
+    }
+
+    /// Runs an orphan's command under the generation that holds now. If the rules refuse it, the orphan stays.
+    pub(super) fn adopt(&self, number: u64, store: &dyn Store, now: Timestamp) -> Result<Proposal<E>, Failure> {
+        let orphan = self.orphan(number)?;
+        let late = self.late_command(number, store)?;
+        let mut command = late.ok_or_else(|| Rejection::not_found("orphan", number))?.command;
+        E::retarget(&mut command, self.record.fence(&orphan.stage).generation);
+        let mut proposal = self.decide(&command, store, now)?;
+        proposal.changes.push(Change::OrphanGone(number));
+        proposal.extra.delete(self.keys.orphan(number));
+        Ok(proposal)
+    }
+
+    /// Lets an orphan go for good.
+    pub(super) fn discard(&self, number: u64) -> Result<Proposal<E>, Failure> {
+        let orphan = self.orphan(number)?;
+        let what = format!("orphan {number}, {} bytes", orphan.bytes);
+        let line = PlanLine::new(Fate::Deleted, &orphan.stage, what, "late work that nobody adopted");
+        let mut proposal = Proposal::nothing();
+        let stage = Some(orphan.stage.clone());
+        proposal.changes.push(Change::OrphanGone(number));
+        proposal.extra.delete(self.keys.orphan(number));
+        proposal.verb = Some(Verb { name: "discard", stage, affects: Vec::new(), lines: vec![line] });
+        proposal.for_good = true;
+        Ok(proposal)
+    }
+}

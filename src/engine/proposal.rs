@@ -1,0 +1,214 @@
+//! What a request would do, before any of it is done.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::codec::Tag;
+use super::instance::Instance;
+use super::keys::{self, EntityKeys};
+use super::record::{Change, Record};
+use super::request::{Answer, Ask, Failure};
+use crate::domain::limits::CONTENT_PATH_BYTES_MAX;
+use crate::domain::{Decision, Entity, Fence, Read, Rejection, StageId, Target, Timestamp, Verb};
+use crate::store::{Batch, Store};
+
+/// What a request would do.
+#[derive(Debug)]
+pub(super) struct Proposal<E: Entity> {
+    pub(super) answer: Answer<E::Reply>,
+    /// The stage that was asked about.
+    pub(super) stage: Option<StageId>,
+    pub(super) changes: Vec<Change<E>>,
+    /// Stages that change, and whether content is written to them.
+    pub(super) touched: BTreeMap<StageId, bool>,
+    pub(super) content: Vec<(StageId, Vec<u8>, Vec<u8>)>,
+    /// Whatever else goes into the batch.
+    pub(super) extra: Batch,
+    pub(super) effects: Vec<(String, E::Effect)>,
+    pub(super) timers: Vec<(String, Option<Timestamp>)>,
+    /// Set for what is audited and can be previewed.
+    pub(super) verb: Option<Verb>,
+    /// Whether the verb can't be taken back.
+    pub(super) for_good: bool,
+    /// Whether newer work would be put aside, so that a plan has to be confirmed.
+    pub(super) needs_plan: bool,
+    /// Set when the turn keeps late work, and refuses it.
+    pub(super) late: Option<Rejection>,
+}
+
+impl<E: Entity> Proposal<E> {
+    pub(super) fn nothing() -> Self {
+        Self {
+            answer: Answer::Done,
+            stage: None,
+            changes: Vec::new(),
+            touched: BTreeMap::new(),
+            content: Vec::new(),
+            extra: Batch::default(),
+            effects: Vec::new(),
+            timers: Vec::new(),
+            verb: None,
+            for_good: false,
+            needs_plan: false,
+            late: None,
+        }
+    }
+
+    /// What a decision of the kind comes to.
+    pub(super) fn of(
+        decision: Decision<E>,
+        target: Option<Target>,
+        found: &HashMap<Read, Vec<u8>>,
+        record: &Record<E>,
+    ) -> Result<Self, Rejection> {
+        let mut proposal = Self::nothing();
+        let changes_something = !decision.is_empty();
+        for (stage, inherit) in decision.raises {
+            let fence = proposal.fence(record, &stage).raised(inherit)?;
+            proposal.touched.entry(stage.clone()).or_default();
+            proposal.changes.push(Change::Raised(stage, fence));
+        }
+        for (stage, path, _) in &decision.content {
+            if path.len() > CONTENT_PATH_BYTES_MAX {
+                return Err(Rejection::limit("content path, in bytes", CONTENT_PATH_BYTES_MAX));
+            }
+            proposal.touched.insert(stage.clone(), true);
+        }
+        let affected = decision.verb.iter().flat_map(|verb| verb.affects.iter().cloned());
+        for stage in decision.touches.into_iter().chain(affected) {
+            proposal.touched.entry(stage).or_default();
+        }
+        if let Some(target) = target {
+            if changes_something {
+                proposal.touched.entry(target.stage.clone()).or_default();
+            }
+            proposal.stage = Some(target.stage);
+        }
+        for (digest, bytes) in decision.shared {
+            if !found.contains_key(&Read::Shared(digest)) {
+                proposal.extra.put(keys::shared(digest), bytes);
+            }
+        }
+        proposal.changes.extend(decision.events.into_iter().map(Change::Event));
+        proposal.content = decision.content;
+        proposal.effects = decision.effects;
+        proposal.timers = decision.timers;
+        proposal.verb = decision.verb;
+        proposal.answer = Answer::Reply(decision.reply);
+        Ok(proposal)
+    }
+
+    /// Whether it would change nothing at all.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.changes.is_empty()
+            && self.content.is_empty()
+            && self.extra.changes.is_empty()
+            && self.effects.is_empty()
+            && self.timers.is_empty()
+            && self.verb.is_none()
+    }
+
+    /// Whether it leaves an undo point.
+    pub(super) fn undoable(&self) -> bool {
+        self.verb.is_some() && !self.for_good
+    }
+
+    /// The fence that a stage has once this is done.
+    pub(super) fn fence(&self, record: &Record<E>, stage: &StageId) -> Fence {
+        Instance::<E>::fence_after(record, &self.changes, stage)
+    }
+
+    /// What is written, by full key, under the generations that hold once this is done.
+    pub(super) fn content_by_key(&self, keys: &EntityKeys, record: &Record<E>) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let place = |(stage, path, bytes): &(StageId, Vec<u8>, Vec<u8>)| {
+            (keys.content(stage, self.fence(record, stage).generation, path), bytes.clone())
+        };
+        self.content.iter().map(place).collect()
+    }
+
+    /// All changes, those of touched stages included.
+    pub(super) fn all_changes(&self) -> Vec<Change<E>> {
+        let mut changes = self.changes.clone();
+        changes.extend(self.touched.iter().map(|(stage, written)| Change::Touched(stage.clone(), *written)));
+        changes.extend(self.timers.iter().map(|(key, due)| Change::Timer(key.clone(), *due)));
+        changes
+    }
+
+    /// The stages whose fences an undo point has to remember.
+    pub(super) fn affected(&self) -> BTreeSet<StageId> {
+        let raised = self.changes.iter().filter_map(|change| match change {
+            Change::Raised(stage, _) => Some(stage.clone()),
+            _ => None,
+        });
+        self.verb.iter().flat_map(|verb| verb.affects.iter().cloned()).chain(raised).collect()
+    }
+}
+
+impl<E: Entity> Instance<E> {
+    /// What a request would do now. Changes nothing.
+    pub(super) fn propose(&self, ask: Ask<E>, store: &dyn Store, now: Timestamp) -> Result<Proposal<E>, Failure> {
+        match ask {
+            Ask::Command(command) | Ask::Draft(command) => self.decide(&command, store, now),
+            Ask::Flush => Ok(Proposal::nothing()),
+            Ask::Undo(point) => self.undo(point, store),
+            Ask::Adopt(number) => self.adopt(number, store, now),
+            Ask::Discard(number) => self.discard(number),
+            Ask::Purge => self.purge(),
+            Ask::Timer { key, due } => self.timer(&key, due, store, now),
+            Ask::Answer { key, revision, command } => self.answer(&key, revision, command, store, now),
+        }
+    }
+
+    /// A timer is due. One that was set anew or stopped meanwhile does nothing.
+    fn timer(&self, key: &str, due: Timestamp, store: &dyn Store, now: Timestamp) -> Result<Proposal<E>, Failure> {
+        if self.record.timers.get(key) != Some(&due) {
+            return Ok(Proposal::nothing());
+        }
+        let mut proposal = if key == super::undo::EXPIRY_TIMER {
+            self.expire(now)
+        } else {
+            self.refused_is_nothing(E::on_timer(key), store, now)?
+        };
+        if !proposal.timers.iter().any(|(set, _)| set == key) {
+            proposal.timers.push((key.to_owned(), None));
+        }
+        Ok(proposal)
+    }
+
+    /// The world answered an effect. One that was replaced or answered meanwhile does nothing.
+    fn answer(
+        &self,
+        key: &str,
+        revision: u64,
+        command: Option<E::Command>,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<Proposal<E>, Failure> {
+        let stored = self.keys.effect(key);
+        let owed: Option<(u64, E::Effect)> = self.fetch_as(store, &stored, Tag::Effect)?;
+        if owed.is_none_or(|(owed, _)| owed != revision) {
+            return Ok(Proposal::nothing());
+        }
+        let mut proposal = self.refused_is_nothing(command, store, now)?;
+        if !proposal.effects.iter().any(|(owed, _)| owed == key) {
+            proposal.extra.delete(stored);
+        }
+        Ok(proposal)
+    }
+
+    /// A command that nobody waits for: if the rules refuse it, the rest of the turn goes on without it.
+    fn refused_is_nothing(
+        &self,
+        command: Option<E::Command>,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<Proposal<E>, Failure> {
+        match command.map(|command| self.decide(&command, store, now)) {
+            None => Ok(Proposal::nothing()),
+            Some(Err(Failure::Rejected(rejection))) => {
+                tracing::info!(kind = E::KIND, id = %self.keys.id(), %rejection, "a timer's or an effect's command was refused");
+                Ok(Proposal::nothing())
+            }
+            Some(decided) => decided,
+        }
+    }
+}

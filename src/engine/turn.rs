@@ -1,0 +1,267 @@
+//! One request to one entity, from the checks to the batch.
+//!
+//! The order is: the answer to a known idempotency key; the proposal, which is pure; the plan token; held drafts, which
+//! are committed in the same batch before it; room in the store; and only then does anything change in memory.
+
+use sha2::Digest as _;
+
+use super::codec::Tag;
+use super::held::{Held, HeldDraft};
+use super::instance::{Commit, Handled, Instance, Owed};
+use super::proposal::Proposal;
+use super::record::{Change, Entry, Record};
+use super::request::{Answer, Ask, Failure, Receipt, Request, Terms};
+use super::seal::Sealed;
+use crate::domain::{Entity, Fence, Generation, Input, Plan, PlanToken, Rejection, Timestamp, Verb};
+use crate::store::{Store, Urgency};
+
+/// What the answer to an idempotency key is stored as.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct KnownAnswer<R> {
+    at: Timestamp,
+    asked: [u8; 32],
+    receipt: Receipt<R>,
+}
+
+impl<E: Entity> Instance<E> {
+    /// Decides one request. Nothing here waits, and nothing is durable before the commit is.
+    pub fn handle(&mut self, request: Request<E>, store: &dyn Store, now: Timestamp) -> Handled<E> {
+        match self.try_handle(request, store, now) {
+            Ok(handled) => handled,
+            Err(failure) => Handled { commit: None, outcome: Err(failure) },
+        }
+    }
+
+    /// Commits held drafts, if there are any and they are due or `now` is `None`.
+    ///
+    /// # Errors
+    /// The store has no room: they stay held, and are due again later.
+    pub fn commit_held(&mut self, store: &dyn Store, now: Option<Timestamp>) -> Result<Option<Commit<E>>, Failure> {
+        if now.is_some_and(|now| self.due().is_none_or(|due| due > now)) || self.held.is_none() {
+            return Ok(None);
+        }
+        self.commit(Proposal::nothing(), &Terms::default(), None, store, Timestamp::default()).map(Some)
+    }
+
+    fn try_handle(&mut self, request: Request<E>, store: &dyn Store, now: Timestamp) -> Result<Handled<E>, Failure> {
+        let Request { ask, terms } = request;
+        terms.check()?;
+        let asked = match (&terms.key, &terms.plan, terms.preview) {
+            (None, None, false) => None,
+            _ => Some(self.digest_of(&ask)?),
+        };
+        if let (Some(key), Some(asked)) = (&terms.key, asked)
+            && let Some(receipt) = self.known_answer(store, key, asked)?
+        {
+            return Ok(Handled { commit: None, outcome: Ok(receipt) });
+        }
+        let draft_key = match &ask {
+            Ask::Draft(command) => Some(E::draft_key(command)),
+            _ => None,
+        };
+        let mut proposal = self.propose(ask, store, now)?;
+        if proposal.verb.is_none() && (terms.preview || terms.plan.is_some()) {
+            return Err(Rejection::invalid("plan", "this takes nothing back, so there is no plan of it").into());
+        }
+        if let Some(verb) = &proposal.verb {
+            let plan = self.plan_of(verb, &proposal, asked, now)?;
+            if terms.preview {
+                return Ok(self.answered(Answer::Plan(Box::new(plan)), None));
+            }
+            match &terms.plan {
+                Some(token) if *token != plan.token => return Err(Rejection::PlanMoved { plan: Box::new(plan) }.into()),
+                None if proposal.needs_plan => return Err(Rejection::PlanRequired { plan: Box::new(plan) }.into()),
+                _ => {}
+            }
+        }
+        if let Some(key) = draft_key
+            && proposal.late.is_none()
+        {
+            return Ok(self.hold(key, proposal, terms, now));
+        }
+        let late = proposal.late.take().map(Failure::from);
+        if proposal.is_nothing() && self.held.is_none() {
+            let generation = proposal.stage.as_ref().map(|stage| self.record.fence(stage).generation);
+            let handled = self.answered(proposal.answer, generation);
+            return Ok(Handled { outcome: late.map_or(handled.outcome, Err), ..handled });
+        }
+        let mut receipt = self.receipt_after(&proposal);
+        let commit = self.commit(proposal, &terms, asked.map(|asked| (asked, &receipt)), store, now)?;
+        receipt.revision = self.record.revision;
+        Ok(Handled { commit: Some(commit), outcome: late.map_or(Ok(receipt), Err) })
+    }
+
+    fn answered(&self, answer: Answer<E::Reply>, generation: Option<Generation>) -> Handled<E> {
+        let revision = self.committed().revision;
+        let pending = self.pending();
+        let receipt = Receipt { answer, revision, generation, undo_point: None, pending, replayed: false };
+        Handled { commit: None, outcome: Ok(receipt) }
+    }
+
+    /// What a turn of this proposal will answer.
+    fn receipt_after(&self, proposal: &Proposal<E>) -> Receipt<E::Reply> {
+        let generation = proposal.stage.as_ref().map(|stage| proposal.fence(&self.record, stage).generation);
+        let held = u64::from(self.held.is_some());
+        let own = u64::from(!proposal.is_nothing());
+        Receipt {
+            answer: proposal.answer.clone(),
+            revision: self.committed().revision + held + own,
+            generation,
+            undo_point: proposal.undoable().then_some(self.record.numbered + 1),
+            pending: 0,
+            replayed: false,
+        }
+    }
+
+    /// Applies a draft in memory and holds its commit back.
+    fn hold(&mut self, key: Option<Vec<u8>>, proposal: Proposal<E>, terms: Terms, now: Timestamp) -> Handled<E> {
+        let generation = proposal.stage.as_ref().map(|stage| self.record.fence(stage).generation);
+        if !proposal.is_nothing() {
+            let content = proposal.content_by_key(&self.keys, &self.record);
+            let changes = proposal.all_changes();
+            let held = self.held.get_or_insert_with(|| Held::new(self.record.clone(), now));
+            for change in &changes {
+                self.record.take_in(change, now);
+            }
+            held.push(key, HeldDraft { at: now, by: terms.by, changes }, content);
+        }
+        self.answered(proposal.answer, generation)
+    }
+
+    /// Makes one batch of held drafts and the proposal, and takes both in.
+    fn commit(
+        &mut self,
+        proposal: Proposal<E>,
+        terms: &Terms,
+        known: Option<([u8; 32], &Receipt<E::Reply>)>,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<Commit<E>, Failure> {
+        let urgency = if proposal.verb.is_some() { Urgency::Reserved } else { Urgency::Ordinary };
+        let effects = proposal.effects.clone();
+        let mut sealed = Sealed::new();
+        sealed.held(self)?;
+        if !proposal.is_nothing() {
+            sealed.own(self, proposal, terms, now)?;
+        }
+        if let (Some(key), Some((asked, receipt))) = (&terms.key, known) {
+            let known = KnownAnswer { at: now, asked, receipt: receipt.clone() };
+            sealed.batch.put(self.keys.answer(key), self.encode(Tag::Answer, &known)?);
+            sealed.batch.put(self.keys.answer_age(now, key), Vec::new());
+        }
+        sealed.snapshot(self)?;
+        Self::admit(store, &sealed.batch, urgency)?;
+        let Sealed { batch, entries, rebased, timer, .. } = sealed;
+        self.take_in(entries, rebased);
+        let revision = self.record.revision;
+        let owed = |(key, effect)| Owed { id: self.keys.id().clone(), key, revision, effect };
+        let effects = effects.into_iter().map(owed).collect();
+        let ticket = self.sent(&batch);
+        Ok(Commit { batch, ticket, effects, timer })
+    }
+
+    /// The point of no return: what was sealed is what the entity is from now on.
+    fn take_in(&mut self, entries: Vec<Entry<E>>, rebased: Option<Record<E>>) {
+        if let Some(rebased) = rebased {
+            self.record = rebased;
+        } else {
+            for entry in &entries {
+                self.record.fold(entry);
+            }
+        }
+        self.held = None;
+    }
+
+    fn known_answer(
+        &self,
+        store: &dyn Store,
+        key: &str,
+        asked: [u8; 32],
+    ) -> Result<Option<Receipt<E::Reply>>, Failure> {
+        let known: Option<KnownAnswer<E::Reply>> = self.fetch_as(store, &self.keys.answer(key), Tag::Answer)?;
+        match known {
+            None => Ok(None),
+            Some(known) if known.asked != asked => Err(Rejection::KeyReused { key: key.to_owned() }.into()),
+            Some(known) => Ok(Some(Receipt { replayed: true, ..known.receipt })),
+        }
+    }
+
+    /// What tells one thing that is asked from another.
+    fn digest_of(&self, ask: &Ask<E>) -> Result<[u8; 32], Failure> {
+        let bytes = match ask {
+            Ask::Command(command) | Ask::Draft(command) => self.encode(Tag::Digested, &("command", command))?,
+            Ask::Undo(point) => self.encode(Tag::Digested, &("undo", point))?,
+            Ask::Adopt(number) => self.encode(Tag::Digested, &("adopt", number))?,
+            Ask::Discard(number) => self.encode(Tag::Digested, &("discard", number))?,
+            Ask::Purge => self.encode(Tag::Digested, &"purge")?,
+            Ask::Flush => self.encode(Tag::Digested, &"flush")?,
+            Ask::Timer { key, due } => self.encode(Tag::Digested, &("timer", key, due))?,
+            Ask::Answer { key, revision, .. } => self.encode(Tag::Digested, &("answer", key, revision))?,
+        };
+        Ok(sha2::Sha256::digest(bytes).into())
+    }
+
+    fn plan_of(
+        &self,
+        verb: &Verb,
+        proposal: &Proposal<E>,
+        asked: Option<[u8; 32]>,
+        now: Timestamp,
+    ) -> Result<Plan, Failure> {
+        let revision = self.committed().revision;
+        let drafts = self.held.as_ref().map(Held::version);
+        let asked = asked.unwrap_or_default();
+        let seen = self.encode(Tag::Digested, &(E::KIND, self.keys.id().as_str(), asked, revision, drafts))?;
+        let token: String = sha2::Sha256::digest(seen).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        Ok(Plan {
+            verb: verb.name.to_owned(),
+            stage: verb.stage.clone(),
+            lines: verb.lines.clone(),
+            undo_until: proposal.undoable().then(|| now.after(self.options.undo_retention)),
+            revision,
+            drafts: self.pending(),
+            token: PlanToken(token),
+        })
+    }
+
+    /// Runs a command of the kind: its fence, what it reads, its rules.
+    pub(super) fn decide(
+        &self,
+        command: &E::Command,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<Proposal<E>, Failure> {
+        let target = E::target(command);
+        let given = target.as_ref().and_then(|target| target.generation);
+        if let (Some(target), Some(given)) = (&target, given) {
+            let current = self.record.fence(&target.stage).generation;
+            if given < Generation::FIRST {
+                return Err(Rejection::invalid("generation", "the first one is 1").into());
+            }
+            if given < current {
+                return self.late(command, target, given, current, store, now);
+            }
+        }
+        let found = self.find(store, E::reads(&self.record.state, command))?;
+        let input = Input { now, revision: self.record.revision, fences: &self.record.fences, found: &found };
+        let decision = E::decide(&self.record.state, command, &input)?;
+        // Asked last, so that a stage that does not exist is refused as such.
+        if let (Some(target), Some(given)) = (&target, given) {
+            let current = self.record.fence(&target.stage).generation;
+            if given > current {
+                let problem = format!("there is no generation {given} of {}, the newest is {current}", target.stage);
+                return Err(Rejection::invalid("generation", problem).into());
+            }
+        }
+        Ok(Proposal::of(decision, target, &found, &self.record)?)
+    }
+
+    /// The fence that a stage has once the changes are in.
+    pub(super) fn fence_after(record: &Record<E>, changes: &[Change<E>], stage: &crate::domain::StageId) -> Fence {
+        let raised = changes.iter().rev().find_map(|change| match change {
+            Change::Raised(raised, fence) if raised == stage => Some(fence.clone()),
+            _ => None,
+        });
+        raised.unwrap_or_else(|| record.fence(stage))
+    }
+}

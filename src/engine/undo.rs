@@ -1,0 +1,112 @@
+//! Taking a verb back, and letting go of what that would need.
+//!
+//! An undo point remembers the kind's state and the fences as they were before its verb. Undo raises each fence to a new
+//! layer over the remembered ones, which never changed since, and asks the kind to put the affected stages back as they
+//! were. It is a verb itself, so it leaves an undo point of its own.
+
+use super::codec::Tag;
+use super::instance::Instance;
+use super::proposal::Proposal;
+use super::record::{Change, UndoPoint};
+use super::request::Failure;
+use crate::domain::{Entity, Fate, PlanLine, Rejection, Timestamp, Verb};
+use crate::store::Store;
+
+/// The timer that lets old undo points go.
+pub(super) const EXPIRY_TIMER: &str = "restage.undo-expiry";
+
+impl<E: Entity> Instance<E> {
+    /// Takes back the verb of an undo point, or the newest that was not taken back.
+    pub(super) fn undo(&self, number: Option<u64>, store: &dyn Store) -> Result<Proposal<E>, Failure> {
+        let point = self.undo_point(number)?;
+        let saved = self.fetch_as::<E::State>(store, &self.keys.undo(point.number), Tag::Undo)?;
+        let saved = saved.ok_or_else(|| Rejection::not_found("undo point", point.number))?;
+        let by = self.record.numbered + 1;
+        let stages: Vec<_> = point.fences.keys().cloned().collect();
+        let mut proposal = Proposal::nothing();
+        let mut lines = Vec::new();
+        for (stage, remembered) in &point.fences {
+            let now = self.record.fence(stage);
+            let why = format!("as it was before the {} at revision {}", point.verb, point.revision);
+            lines.push(PlanLine::new(Fate::Restored, stage, "conversation, results and status", why));
+            if now.touched > point.revision {
+                proposal.needs_plan = true;
+                let why = format!("it is newer than the {}; undoing this undo brings it back", point.verb);
+                lines.push(PlanLine::new(Fate::Archived, stage, "what was done since", why));
+            }
+            lines.push(PlanLine::new(
+                Fate::Fenced,
+                stage,
+                format!("whoever writes under generation {}", now.generation),
+                "the stage goes to a new generation",
+            ));
+            proposal.changes.push(Change::Raised(stage.clone(), now.raised_over(remembered.base())?));
+            proposal.touched.insert(stage.clone(), false);
+        }
+        proposal.changes.push(Change::Undone(point.number, Box::new(saved), stages.clone(), by));
+        proposal.stage.clone_from(&point.stage);
+        proposal.verb = Some(Verb { name: "undo", stage: point.stage.clone(), affects: stages, lines });
+        Ok(proposal)
+    }
+
+    fn undo_point(&self, number: Option<u64>) -> Result<&UndoPoint, Rejection> {
+        let points = &self.record.undo_points;
+        let Some(number) = number else {
+            let newest = points.iter().rev().find(|point| point.undone_by.is_none());
+            return newest.ok_or_else(|| Rejection::not_found("undo point", "of this entity"));
+        };
+        let point = points.iter().find(|point| point.number == number);
+        let point = point.ok_or_else(|| Rejection::not_found("undo point", number))?;
+        match point.undone_by {
+            None => Ok(point),
+            Some(by) => Err(Rejection::conflict(
+                format!("undo point {number} can't be undone again"),
+                "it was undone already",
+                format!("undo that undo instead: its undo point is {by}"),
+            )),
+        }
+    }
+
+    /// Lets go of the undo points whose time has come, and sets the timer for the next.
+    pub(super) fn expire(&self, now: Timestamp) -> Proposal<E> {
+        let mut proposal = Proposal::nothing();
+        let (gone, kept): (Vec<_>, Vec<_>) = self.record.undo_points.iter().partition(|point| point.until <= now);
+        if !gone.is_empty() {
+            proposal.changes.push(Change::UndoPointsGone(gone.iter().map(|point| point.number).collect()));
+        }
+        proposal.timers.push((EXPIRY_TIMER.into(), kept.iter().map(|point| point.until).min()));
+        proposal
+    }
+
+    /// Deletes for good what undo points and orphans keep. What is read now is not touched.
+    pub(super) fn purge(&self) -> Result<Proposal<E>, Failure> {
+        if self.record.undo_points.is_empty() && self.record.orphans.is_empty() {
+            let why = "there are no undo points and no orphans";
+            return Err(Rejection::conflict("there is nothing to purge", why, "").into());
+        }
+        let mut proposal = Proposal::nothing();
+        let mut lines = Vec::new();
+        for point in &self.record.undo_points {
+            lines.push(PlanLine {
+                fate: Fate::Deleted,
+                stage: point.stage.clone(),
+                what: format!("undo point {}, and the content that only it refers to", point.number),
+                why: format!("the {} at revision {} can't be undone after this", point.verb, point.revision),
+            });
+        }
+        for orphan in &self.record.orphans {
+            let what = format!("orphan {}, {} bytes", orphan.number, orphan.bytes);
+            lines.push(PlanLine::new(Fate::Deleted, &orphan.stage, what, "late work that nobody adopted"));
+            proposal.changes.push(Change::OrphanGone(orphan.number));
+            proposal.extra.delete(self.keys.orphan(orphan.number));
+        }
+        let gone = self.record.undo_points.iter().map(|point| point.number).collect();
+        proposal.changes.push(Change::UndoPointsGone(gone));
+        if self.record.timers.contains_key(EXPIRY_TIMER) {
+            proposal.timers.push((EXPIRY_TIMER.into(), None));
+        }
+        proposal.verb = Some(Verb { name: "purge", stage: None, affects: Vec::new(), lines });
+        proposal.for_good = true;
+        Ok(proposal)
+    }
+}
