@@ -20,7 +20,7 @@ const HEADER_BYTES: usize = 6;
 /// What a stored value is. The numbers are part of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Tag {
+pub(super) enum Tag {
     /// The mark that an entity exists.
     Head = 1,
     /// One turn of an entity.
@@ -41,6 +41,22 @@ pub enum Tag {
     Digested = 9,
 }
 
+impl Tag {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Head => "mark of an entity",
+            Self::Journal => "turn",
+            Self::Snapshot => "record",
+            Self::Undo => "state to go back to",
+            Self::Orphan => "late command",
+            Self::Answer => "answer",
+            Self::Audit => "audit entry",
+            Self::Effect => "effect",
+            Self::Digested => "thing to digest",
+        }
+    }
+}
+
 /// A stored value that is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -55,10 +71,10 @@ pub enum CodecError {
         found: u8,
     },
     /// Something else lies under this key.
-    #[error("it is not a {expected:?} but has tag {found}")]
+    #[error("it is not a {expected} but has tag {found}")]
     Tag {
         /// What was looked for.
-        expected: Tag,
+        expected: &'static str,
         /// What is there.
         found: u8,
     },
@@ -81,7 +97,7 @@ fn config() -> impl bincode::config::Config {
 ///
 /// # Errors
 /// [`CodecError::Encode`] for a type that bincode can't write.
-pub fn encode<T: Serialize>(tag: Tag, value: &T) -> Result<Vec<u8>, CodecError> {
+pub(super) fn encode<T: Serialize>(tag: Tag, value: &T) -> Result<Vec<u8>, CodecError> {
     let mut bytes = vec![VERSION, tag as u8, 0, 0, 0, 0];
     bincode::serde::encode_into_std_write(value, &mut bytes, bincode::config::standard())
         .map_err(|e| CodecError::Encode(e.to_string()))?;
@@ -94,7 +110,7 @@ pub fn encode<T: Serialize>(tag: Tag, value: &T) -> Result<Vec<u8>, CodecError> 
 ///
 /// # Errors
 /// What is wrong with the bytes; it never panics and never reserves more memory than a turn can have.
-pub fn decode<T: DeserializeOwned>(tag: Tag, bytes: &[u8]) -> Result<T, CodecError> {
+pub(super) fn decode<T: DeserializeOwned>(tag: Tag, bytes: &[u8]) -> Result<T, CodecError> {
     let Some((header, body)) = bytes.split_at_checked(HEADER_BYTES) else {
         return Err(CodecError::Short);
     };
@@ -105,7 +121,7 @@ pub fn decode<T: DeserializeOwned>(tag: Tag, bytes: &[u8]) -> Result<T, CodecErr
         return Err(CodecError::Checksum);
     }
     if header[1] != tag as u8 {
-        return Err(CodecError::Tag { expected: tag, found: header[1] });
+        return Err(CodecError::Tag { expected: tag.name(), found: header[1] });
     }
     let (value, read) =
         bincode::serde::decode_from_slice(body, config()).map_err(|e| CodecError::Body(e.to_string()))?;

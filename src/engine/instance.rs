@@ -52,6 +52,8 @@ pub struct Commit<E: Entity> {
     pub effects: Vec<Owed<E>>,
     /// The earliest timer that this turn set.
     pub timer: Option<Timestamp>,
+    /// Whether it left content that nothing refers to any more.
+    pub garbage: bool,
 }
 
 /// An effect that is owed to the world.

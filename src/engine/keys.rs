@@ -192,14 +192,6 @@ pub(crate) fn parse_named(rest: &[u8]) -> Option<(&str, EntityId, &[u8])> {
     Some((kind, EntityId::new(id).ok()?, rest))
 }
 
-/// Kind, id, stage and generation of a garbage key.
-pub(crate) fn parse_garbage(key: &[u8]) -> Option<(&str, EntityId, StageId, Generation)> {
-    let (kind, id, rest) = parse_named(key.get(1..)?)?;
-    let (stage, rest) = split_at_zero(rest)?;
-    let generation = Generation(u64::from_be_bytes(rest.try_into().ok()?));
-    Some((kind, id, StageId::new(stage).ok()?, generation))
-}
-
 /// The number at the end of a numbered key.
 pub(crate) fn parse_number(rest: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(rest.try_into().ok()?))
@@ -248,10 +240,9 @@ mod tests {
     }
 
     #[test]
-    fn a_garbage_key_says_what_it_is_about() {
+    fn a_garbage_mark_is_the_layer_s_key_with_another_class() {
         let stage = StageId::new("persona").unwrap();
-        let key = keys("a").garbage(&stage, Generation(3));
-        assert_eq!(parse_garbage(&key).unwrap(), ("workshop", EntityId::new("a").unwrap(), stage, Generation(3)));
+        assert_eq!(keys("a").garbage(&stage, Generation(3))[1..], keys("a").layer(&stage, Generation(3))[1..]);
     }
 
     #[test]

@@ -49,12 +49,21 @@ pub(super) struct Sealed<E: Entity> {
     /// The record with all entries folded in, where it had to be made: `entries` are folded into the live one otherwise.
     pub(super) rebased: Option<Record<E>>,
     pub(super) timer: Option<Timestamp>,
+    /// Whether content was left that nothing refers to any more.
+    pub(super) garbage: bool,
     entry_bytes: usize,
 }
 
 impl<E: Entity> Sealed<E> {
     pub(super) fn new() -> Self {
-        Self { batch: Batch::default(), entries: Vec::new(), rebased: None, timer: None, entry_bytes: 0 }
+        Self {
+            batch: Batch::default(),
+            entries: Vec::new(),
+            rebased: None,
+            timer: None,
+            garbage: false,
+            entry_bytes: 0,
+        }
     }
 
     /// Adds held drafts as a turn of their own. The record is made anew of what goes to the journal, so that it is by
@@ -132,6 +141,7 @@ impl<E: Entity> Sealed<E> {
             after.fold(&entry);
             for (stage, generation) in live_before.difference(&after.live_layers()) {
                 self.batch.put(instance.keys.garbage(stage, *generation), Vec::new());
+                self.garbage = true;
             }
             for change in &entry.changes {
                 if let Change::UndoPointsGone(gone) = change {

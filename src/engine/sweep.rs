@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use super::content::each_key;
-use super::keys::{EntityKeys, class, parse_garbage, parse_timed};
+use super::keys::{after_prefix, class, parse_timed};
 use crate::domain::Timestamp;
 use crate::store::{Batch, Store, StoreError};
 
@@ -14,11 +14,7 @@ const KEYS_PER_BATCH: usize = 256;
 /// to, and answers to idempotency keys given before `answers_before`.
 ///
 /// The marks of what is garbage are durable, so a sweep that is stopped goes on later where it was.
-pub fn next_sweep(
-    store: &dyn Store,
-    kinds: &[&'static str],
-    answers_before: Timestamp,
-) -> Result<Option<Batch>, StoreError> {
+pub fn next_sweep(store: &dyn Store, answers_before: Timestamp) -> Result<Option<Batch>, StoreError> {
     let mut batch = Batch::default();
     let mut mark = None;
     each_key(store, &[class::GARBAGE], None, |key, _| {
@@ -26,16 +22,12 @@ pub fn next_sweep(
         false
     })?;
     if let Some(mark) = mark {
-        let layer = parse_garbage(&mark).and_then(|(kind, id, stage, generation)| {
-            let kind = kinds.iter().find(|known| **known == kind)?;
-            Some(EntityKeys::new(kind, id).layer(&stage, generation))
-        });
-        if let Some(layer) = layer {
-            let end = super::keys::after_prefix(&layer);
-            let to = end.as_ref().map(Vec::as_slice);
-            for (key, _) in store.scan(Bound::Included(&layer), to, KEYS_PER_BATCH)? {
-                batch.delete(key);
-            }
+        // A mark is the key of the layer it is about, with another class.
+        let layer = with_class(class::CONTENT, &mark[1..]);
+        let end = after_prefix(&layer);
+        let to = end.as_ref().map(Vec::as_slice);
+        for (key, _) in store.scan(Bound::Included(&layer), to, KEYS_PER_BATCH)? {
+            batch.delete(key);
         }
         if batch.changes.len() < KEYS_PER_BATCH {
             batch.delete(mark);
@@ -43,15 +35,19 @@ pub fn next_sweep(
         return Ok(Some(batch));
     }
     each_key(store, &[class::ANSWER_AGE], None, |key, _| {
-        let Some((at, kind, id, answer)) = parse_timed(key) else { return true };
-        if at >= answers_before {
+        if parse_timed(key).is_none_or(|(at, ..)| at >= answers_before) {
             return false;
         }
-        if let Some(kind) = kinds.iter().find(|known| **known == kind) {
-            batch.delete(EntityKeys::new(kind, id).answer(answer));
-        }
-        batch.delete(key.to_vec());
+        batch.delete(with_class(class::ANSWER, &key[1 + size_of::<i64>()..]));
+        batch.delete(key);
         batch.changes.len() < KEYS_PER_BATCH
     })?;
     Ok((!batch.changes.is_empty()).then_some(batch))
+}
+
+fn with_class(class: u8, rest: &[u8]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + rest.len());
+    key.push(class);
+    key.extend_from_slice(rest);
+    key
 }

@@ -151,13 +151,13 @@ impl<E: Entity> Instance<E> {
         }
         sealed.snapshot(self)?;
         Self::admit(store, &sealed.batch, urgency)?;
-        let Sealed { batch, entries, rebased, timer, .. } = sealed;
+        let Sealed { batch, entries, rebased, timer, garbage, .. } = sealed;
         self.take_in(entries, rebased);
         let revision = self.record.revision;
         let owed = |(key, effect)| Owed { id: self.keys.id().clone(), key, revision, effect };
         let effects = effects.into_iter().map(owed).collect();
         let ticket = self.sent(&batch);
-        Ok(Commit { batch, ticket, effects, timer })
+        Ok(Commit { batch, ticket, effects, timer, garbage })
     }
 
     /// The point of no return: what was sealed is what the entity is from now on.

@@ -1,0 +1,67 @@
+//! Everything committed, in order, from any position on.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::error::AskError;
+use super::shared::Shared;
+use crate::engine::{Committed, query};
+use crate::store::{Position, StoreError};
+
+/// Log bytes read at a time.
+const READ_BYTES: usize = 256 << 10;
+
+/// Committed turns of all entities, in order. Reads when asked, so a slow reader holds nothing up.
+pub struct Feed {
+    shared: Arc<Shared>,
+    durable: watch::Receiver<Position>,
+    after: Position,
+    read: VecDeque<Committed>,
+}
+
+impl std::fmt::Debug for Feed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Feed").field("after", &self.after).field("read", &self.read.len()).finish_non_exhaustive()
+    }
+}
+
+impl Feed {
+    pub(super) fn new(shared: Arc<Shared>, after: Position) -> Self {
+        let durable = shared.feed.subscribe();
+        Self { shared, durable, after, read: VecDeque::new() }
+    }
+
+    /// The next committed turn; waits for one. To go on later, remember its position and ask for a feed after that.
+    /// Several turns can share a position: they were committed together.
+    ///
+    /// # Errors
+    /// [`StoreError::Gone`] when the position is no longer in the log: read the present state and follow from there.
+    /// [`AskError::Stopped`] when the runtime shuts down.
+    pub async fn next(&mut self) -> Result<Committed, AskError> {
+        loop {
+            if let Some(turn) = self.read.pop_front() {
+                return Ok(turn);
+            }
+            self.durable.mark_unchanged();
+            if !self.read_on().await? && self.durable.changed().await.is_err() {
+                return Err(AskError::Stopped);
+            }
+            if self.shared.closing.load(std::sync::atomic::Ordering::Acquire) && self.read.is_empty() {
+                return Err(AskError::Stopped);
+            }
+        }
+    }
+
+    /// Reads what is there after the last position. Whether there was anything.
+    async fn read_on(&mut self) -> Result<bool, AskError> {
+        let (store, after) = (Arc::clone(&self.shared.store), self.after);
+        let frames = tokio::task::spawn_blocking(move || store.frames(after, READ_BYTES)).await;
+        let frames = frames.unwrap_or(Err(StoreError::Closed))?;
+        let Some(last) = frames.last() else { return Ok(false) };
+        self.after = last.position;
+        self.read.extend(frames.iter().flat_map(query::committed));
+        Ok(true)
+    }
+}

@@ -1,0 +1,212 @@
+//! One kind of entity in one runtime: finds or starts the actor of an entity, and asks it.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use actix::Actor;
+use actix::prelude::SendError;
+use tokio::sync::{Notify, oneshot};
+
+use super::actor::{Delivery, EntityActor, Letter, Reply, Returned};
+use super::clock::Moment;
+use super::error::AskError;
+use super::registry::{Registry, spread};
+use super::shared::Shared;
+use crate::domain::{Entity, EntityId, StageId, Timestamp};
+use crate::engine::{Ask, Page, PageRange, Receipt, Request, Terms, View};
+
+/// Figures of one kind.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    /// How often drafts could not be stored and were tried again.
+    pub(super) draft_retries: AtomicU64,
+}
+
+/// What the actors of one kind share.
+pub(crate) struct KindState<E: Entity> {
+    pub(super) shared: Arc<Shared>,
+    pub(super) registry: Registry<E>,
+    pub(super) counters: Counters,
+    /// Told when an effect is owed.
+    pub(super) owing: Notify,
+    /// Whether somebody carries out its effects: only one can.
+    pub(super) served: AtomicBool,
+}
+
+impl<E: Entity> KindState<E> {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let (registry, counters) = (Registry::default(), Counters::default());
+        Self { shared, registry, counters, owing: Notify::new(), served: AtomicBool::new(false) }
+    }
+
+    /// Asks an entity for a turn.
+    pub(crate) async fn ask(
+        self: &Arc<Self>,
+        id: &EntityId,
+        request: Request<E>,
+        within: Duration,
+    ) -> Result<Receipt<E::Reply>, AskError> {
+        let deadline = Moment::now().after(within);
+        let letter = |reply| Letter::Ask(request, deadline, reply);
+        self.within(within, self.exchange(id, letter, deadline)).await
+    }
+
+    /// Looks at an entity, and at a page of its content.
+    pub(crate) async fn look(
+        self: &Arc<Self>,
+        id: &EntityId,
+        range: Option<(StageId, PageRange)>,
+        within: Duration,
+    ) -> Result<(View<E>, Page), AskError> {
+        let deadline = Moment::now().after(within);
+        self.within(within, self.exchange(id, |reply| Letter::Look(range, reply), deadline)).await
+    }
+
+    async fn within<T>(
+        &self,
+        within: Duration,
+        answer: impl Future<Output = Result<T, AskError>>,
+    ) -> Result<T, AskError> {
+        tokio::time::timeout(within, answer).await.unwrap_or(Err(AskError::Deadline(within)))
+    }
+
+    /// Sends a letter until an actor that owns the entity has read it.
+    async fn exchange<T>(
+        self: &Arc<Self>,
+        id: &EntityId,
+        letter: impl FnOnce(Reply<E, T>) -> Letter<E>,
+        deadline: Moment,
+    ) -> Result<T, AskError>
+    where
+        Letter<E>: Readdress<E, T>,
+    {
+        let (reply, mut answer) = oneshot::channel();
+        let mut letter = letter(reply);
+        loop {
+            if self.shared.closing.load(Ordering::Acquire) {
+                return Err(AskError::Stopped);
+            }
+            self.post(id, letter, deadline).await?;
+            match answer.await {
+                Ok(Returned::Answer(result)) => return result,
+                Ok(Returned::Moved(unread)) => {
+                    let (reply, next) = oneshot::channel();
+                    letter = unread.readdress(reply);
+                    answer = next;
+                }
+                // The reply was dropped with the turn undecided or uncertain; only a stopping runtime does that.
+                Err(_) => return Err(AskError::Stopped),
+            }
+        }
+    }
+
+    /// Puts a letter into the mailbox of the entity's actor; waits while that is full.
+    async fn post(self: &Arc<Self>, id: &EntityId, letter: Letter<E>, deadline: Moment) -> Result<(), AskError> {
+        let addr = self.addr(id);
+        match addr.try_send(Delivery::new(letter)) {
+            Ok(()) => Ok(()),
+            Err(SendError::Closed(delivery)) => {
+                // Dropped, it goes back to its sender, who tries again.
+                self.registry.forget_closed(id);
+                drop(delivery);
+                Ok(())
+            }
+            Err(SendError::Full(delivery)) => {
+                let waiting = self.shared.options.mailbox_most;
+                match tokio::time::timeout(deadline.remaining(), addr.send(delivery)).await {
+                    Ok(_) => Ok(()),
+                    Err(_) => Err(AskError::Busy { waiting }),
+                }
+            }
+        }
+    }
+
+    fn addr(self: &Arc<Self>, id: &EntityId) -> actix::Addr<EntityActor<E>> {
+        self.registry.addr(id, |serial| {
+            let actor = EntityActor::new(Arc::clone(self), id.clone(), serial);
+            EntityActor::start_in_arbiter(self.shared.arbiters.pick(spread(id)), |_| actor)
+        })
+    }
+
+    /// Asks on behalf of the runtime itself.
+    pub(super) async fn ask_as_runtime(self: &Arc<Self>, id: &EntityId, ask: Ask<E>) -> Result<(), AskError> {
+        let terms = Terms { by: "restage".into(), ..Terms::default() };
+        self.ask(id, Request { ask, terms }, self.shared.options.deadline).await.map(|_| ())
+    }
+}
+
+/// Gives a letter that came back unread a new place for its answer.
+pub(super) trait Readdress<E: Entity, T> {
+    fn readdress(self, reply: Reply<E, T>) -> Letter<E>;
+}
+
+impl<E: Entity> Readdress<E, Receipt<E::Reply>> for Letter<E> {
+    fn readdress(self, reply: Reply<E, Receipt<E::Reply>>) -> Letter<E> {
+        match self {
+            Letter::Ask(request, deadline, _) => Letter::Ask(request, deadline, reply),
+            other => other,
+        }
+    }
+}
+
+impl<E: Entity> Readdress<E, (View<E>, Page)> for Letter<E> {
+    fn readdress(self, reply: Reply<E, (View<E>, Page)>) -> Letter<E> {
+        match self {
+            Letter::Look(range, _) => Letter::Look(range, reply),
+            other => other,
+        }
+    }
+}
+
+/// A kind without its type, for what the runtime does with all of them.
+pub(super) trait AnyKind: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn active(&self) -> usize;
+    fn draft_retries(&self) -> u64;
+    /// Has entities leave memory: those unused for `idle`, and the least recently used beyond `most`.
+    fn passivate(&self, idle: Duration, most: usize);
+    /// Hands a timer that is due to its entity.
+    fn fire(self: Arc<Self>, id: EntityId, key: String, due: Timestamp) -> futures::Fired;
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+/// Types of boxed futures.
+pub(super) mod futures {
+    use std::pin::Pin;
+
+    use super::AskError;
+
+    /// Resolves when the entity has taken the timer in.
+    pub(in super::super) type Fired = Pin<Box<dyn Future<Output = Result<(), AskError>> + Send>>;
+}
+
+impl<E: Entity> AnyKind for KindState<E> {
+    fn name(&self) -> &'static str {
+        E::KIND
+    }
+
+    fn active(&self) -> usize {
+        self.registry.active()
+    }
+
+    fn draft_retries(&self) -> u64 {
+        self.counters.draft_retries.load(Ordering::Relaxed)
+    }
+
+    fn passivate(&self, idle: Duration, most: usize) {
+        for addr in self.registry.to_passivate(idle, most) {
+            // An actor with a full mailbox is in use after all.
+            let _ = addr.try_send(Delivery::new(Letter::Passivate));
+        }
+    }
+
+    fn fire(self: Arc<Self>, id: EntityId, key: String, due: Timestamp) -> futures::Fired {
+        Box::pin(async move { self.ask_as_runtime(&id, Ask::Timer { key, due }).await })
+    }
+
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
