@@ -1,4 +1,5 @@
 //! restage
+pub mod api;
 pub mod domain;
 pub mod engine;
 pub mod runtime;

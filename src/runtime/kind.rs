@@ -16,6 +16,7 @@ use super::registry::{Registry, spread};
 use super::shared::Shared;
 use crate::domain::{Entity, EntityId, StageId, Timestamp};
 use crate::engine::{Ask, Page, PageRange, Receipt, Request, Terms, View};
+use crate::store::Store;
 
 /// Figures of one kind.
 #[derive(Debug, Default)]
@@ -39,6 +40,11 @@ impl<E: Entity> KindState<E> {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let (registry, counters) = (Registry::default(), Counters::default());
         Self { shared, registry, counters, owing: Notify::new(), served: AtomicBool::new(false) }
+    }
+
+    /// The store, for what is read beside the actors.
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.shared.store)
     }
 
     /// Asks an entity for a turn.

@@ -20,7 +20,7 @@ pub use template::{ArtifactSchema, SubStep, Template, TemplateStep};
 use super::{Decision, Entity, Generation, Input, Read, Rejection, StageId, Target, Timestamp};
 
 /// The kind of entity that a workshop is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum WorkshopKind {}
 
 impl Entity for WorkshopKind {

@@ -1,0 +1,134 @@
+//! The one error that embedders, the command line and the server see: a code for programs, a sentence for people, and
+//! what to do.
+
+use thiserror::Error as ThisError;
+
+use crate::domain::Rejection;
+use crate::engine::Failure;
+use crate::runtime::AskError;
+use crate::store::StoreError;
+
+/// Something that was not done. What changed is said by [`Error::class`]: nothing, unless that is
+/// [`Class::Uncertain`].
+#[derive(Clone, Debug, ThisError)]
+#[error(transparent)]
+pub struct Error(#[from] AskError);
+
+/// What sort of error it is: what a program does about it, an exit code and a status follow from this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Class {
+    /// What was named does not exist.
+    NotFound,
+    /// What was asked does not fit what is there: it changed, it is in the way, or it was done already.
+    Conflict,
+    /// What was asked can't be.
+    Invalid,
+    /// It can't be done now; later it may.
+    Unavailable,
+    /// It may have been done or not. Ask again with the same idempotency key.
+    Uncertain,
+    /// The data or the disk is at fault.
+    Storage,
+    /// The program is at fault.
+    Internal,
+}
+
+impl Error {
+    /// The refusal of the rules, if it is one.
+    pub fn rejection(&self) -> Option<&Rejection> {
+        match &self.0 {
+            AskError::Failed(Failure::Rejected(rejection)) => Some(rejection),
+            _ => None,
+        }
+    }
+
+    /// The store's error, if it is one.
+    pub fn store(&self) -> Option<&StoreError> {
+        match &self.0 {
+            AskError::Failed(Failure::Store(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// What sort of error it is.
+    pub fn class(&self) -> Class {
+        match &self.0 {
+            AskError::Failed(Failure::Rejected(rejection)) => match rejection {
+                Rejection::NotFound { .. } => Class::NotFound,
+                Rejection::Invalid { .. } | Rejection::Limit { .. } => Class::Invalid,
+                _ => Class::Conflict,
+            },
+            AskError::Failed(Failure::Store(error)) => match error {
+                StoreError::InUse { .. } => Class::Conflict,
+                StoreError::TooLarge { .. } => Class::Invalid,
+                StoreError::Gone { .. } => Class::NotFound,
+                StoreError::DiskFull { .. } | StoreError::Closed => Class::Unavailable,
+                StoreError::Poisoned { .. } => Class::Uncertain,
+                _ => Class::Storage,
+            },
+            AskError::Failed(_) => Class::Storage,
+            AskError::Busy { .. } | AskError::Stopped => Class::Unavailable,
+            AskError::Deadline(_) => Class::Uncertain,
+            AskError::Panicked(_) | AskError::KindTaken(_) => Class::Internal,
+        }
+    }
+
+    /// A stable word for programs.
+    pub fn code(&self) -> &str {
+        match &self.0 {
+            AskError::Failed(Failure::Rejected(rejection)) => rejection.code(),
+            AskError::Failed(Failure::Store(error)) => match error {
+                StoreError::InUse { .. } => "in_use",
+                StoreError::NewerFormat { .. } => "newer_format",
+                StoreError::NotADataFolder { .. } => "not_a_data_folder",
+                StoreError::Damaged { .. } => "damaged",
+                StoreError::ReadOnly { .. } => "read_only",
+                StoreError::DiskFull { .. } => "disk_full",
+                StoreError::TooLarge { .. } => "too_large",
+                StoreError::Poisoned { .. } => "poisoned",
+                StoreError::Gone { .. } => "gone",
+                StoreError::Closed => "closed",
+                _ => "io",
+            },
+            AskError::Failed(_) => "damaged",
+            AskError::Busy { .. } => "busy",
+            AskError::Deadline(_) => "deadline",
+            AskError::Panicked(_) => "panicked",
+            AskError::Stopped => "stopped",
+            AskError::KindTaken(_) => "kind_taken",
+        }
+    }
+
+    /// What to do about it, as a sentence; empty where the message says it all.
+    pub fn hint(&self) -> String {
+        match &self.0 {
+            AskError::Failed(Failure::Rejected(rejection)) => rejection.hint(),
+            AskError::Failed(Failure::Store(error)) => error.hint().to_owned(),
+            AskError::Failed(_) => "verify the data folder, and restore the latest backup into a new one".into(),
+            AskError::Busy { .. } => "wait a moment and ask again".into(),
+            AskError::Deadline(_) => "ask again with the same idempotency key, or look at the present state".into(),
+            AskError::Panicked(_) => "this is a defect: please report what was asked".into(),
+            AskError::Stopped => "open it again".into(),
+            AskError::KindTaken(_) => "give one of the kinds another name".into(),
+        }
+    }
+}
+
+impl From<Rejection> for Error {
+    fn from(rejection: Rejection) -> Self {
+        Self(AskError::Failed(Failure::Rejected(rejection)))
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self(AskError::Failed(Failure::Store(error)))
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self(AskError::Failed(failure))
+    }
+}

@@ -1,0 +1,59 @@
+//! One kind of entity.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::Error;
+use super::handle::Handle;
+use crate::domain::{Entity, EntityId};
+use crate::engine::query;
+use crate::runtime::{EffectHandler, KindState, Runtime};
+use crate::store::StoreError;
+
+/// The entities of one kind. Cheap to clone.
+pub struct Kind<E: Entity> {
+    state: Arc<KindState<E>>,
+    runtime: Arc<Runtime>,
+    within: Duration,
+}
+
+impl<E: Entity> Clone for Kind<E> {
+    fn clone(&self) -> Self {
+        Self { state: Arc::clone(&self.state), runtime: Arc::clone(&self.runtime), within: self.within }
+    }
+}
+
+impl<E: Entity> std::fmt::Debug for Kind<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kind").field("name", &E::KIND).finish_non_exhaustive()
+    }
+}
+
+impl<E: Entity> Kind<E> {
+    pub(super) fn new(runtime: Arc<Runtime>) -> Result<Self, Error> {
+        let state = runtime.kind::<E>()?;
+        let within = runtime.options().deadline;
+        Ok(Self { state, runtime, within })
+    }
+
+    /// One entity; it need not exist.
+    pub fn entity(&self, id: &EntityId) -> Handle<E> {
+        Handle::new(Arc::clone(&self.state), id.clone(), self.within)
+    }
+
+    /// Ids of existing entities, ascending, after one of them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn list(&self, after: Option<&EntityId>, most: usize) -> Result<Vec<EntityId>, Error> {
+        let (store, after) = (self.state.store(), after.cloned());
+        let read = tokio::task::spawn_blocking(move || query::list::<E>(store.as_ref(), after.as_ref(), most)).await;
+        Ok(read.unwrap_or(Err(StoreError::Closed.into()))?)
+    }
+
+    /// Has the effects of this kind carried out by `handler`, those that are owed from earlier too. False if somebody
+    /// does already.
+    pub fn serve_effects(&self, handler: impl EffectHandler<E>) -> bool {
+        self.runtime.serve(&self.state, handler)
+    }
+}

@@ -1,0 +1,242 @@
+//! A data folder that is open, with the actors over it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::Error;
+use super::kind::Kind;
+use super::workshops::Workshops;
+use crate::domain::Entity;
+use crate::engine::EngineOptions;
+use crate::runtime::{Clock, Feed, Runtime, RuntimeOptions, SystemClock, random_id};
+use crate::store::{FolderOptions, FolderStore, MemoryStore, Position, Store, StoreError, open_folder};
+
+/// How to open. The defaults suit a program of some thousand active entities.
+#[derive(Clone, Debug)]
+pub struct Options {
+    runtime: RuntimeOptions,
+    engine: EngineOptions,
+    clock: Arc<dyn Clock>,
+    store: FolderOptions,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            runtime: RuntimeOptions::default(),
+            engine: EngineOptions::default(),
+            clock: Arc::new(SystemClock),
+            store: FolderOptions::default(),
+        }
+    }
+}
+
+impl Options {
+    /// Drafts are committed when none came for `quiet`, and at the latest `most` after the first. 2 s and 10 s.
+    #[must_use]
+    pub fn drafts(mut self, quiet: Duration, most: Duration) -> Self {
+        self.engine.draft_quiet = quiet;
+        self.engine.draft_most = most;
+        self
+    }
+
+    /// How long a verb can be undone. 30 days.
+    #[must_use]
+    pub fn undo_retention(mut self, time: Duration) -> Self {
+        self.engine.undo_retention = time;
+        self
+    }
+
+    /// How long the answer to an idempotency key is remembered. 7 days.
+    #[must_use]
+    pub fn answer_retention(mut self, time: Duration) -> Self {
+        self.engine.answer_retention = time;
+        self
+    }
+
+    /// Entities unused for this long leave memory. 60 s.
+    #[must_use]
+    pub fn idle(mut self, time: Duration) -> Self {
+        self.runtime.idle = time;
+        self
+    }
+
+    /// The most entities of a kind in memory; beyond, the least recently used leave. 10,000.
+    #[must_use]
+    pub fn active_most(mut self, most: usize) -> Self {
+        self.runtime.active_most = most;
+        self
+    }
+
+    /// The most messages that wait for one entity. 256.
+    #[must_use]
+    pub fn mailbox_most(mut self, most: usize) -> Self {
+        self.runtime.mailbox_most = most.max(1);
+        self
+    }
+
+    /// How long a caller waits for an answer. 30 s.
+    #[must_use]
+    pub fn deadline(mut self, time: Duration) -> Self {
+        self.runtime.deadline = time;
+        self
+    }
+
+    /// Threads that actors run on; 0 for one per core.
+    #[must_use]
+    pub fn arbiters(mut self, count: usize) -> Self {
+        self.runtime.arbiters = count;
+        self
+    }
+
+    /// Where time comes from. The operating system.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// How the data folder is kept.
+    #[must_use]
+    pub fn store(mut self, store: FolderOptions) -> Self {
+        self.store = store;
+        self
+    }
+}
+
+/// Figures of an open data folder.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Entities in memory, by kind.
+    pub active: Vec<(&'static str, usize)>,
+    /// How often drafts could not be stored and were tried again.
+    pub draft_retries: u64,
+    /// The last durable position.
+    pub durable: Position,
+}
+
+/// A data folder that is open, with the actors over it. Cheap to clone; the last clone closes it, but only
+/// [`shutdown`](Self::shutdown) commits held drafts.
+#[derive(Clone)]
+pub struct Restage {
+    runtime: Arc<Runtime>,
+    folder: Option<Arc<FolderStore>>,
+}
+
+impl std::fmt::Debug for Restage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Restage").field("durable", &self.runtime.store().durable()).finish_non_exhaustive()
+    }
+}
+
+impl Restage {
+    /// Opens a data folder with default options, and makes it if there is none.
+    ///
+    /// # Errors
+    /// The store's: in use, of a newer format, damaged, read-only, on a full disk.
+    pub async fn open(folder: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with(folder, Options::default()).await
+    }
+
+    /// Opens a data folder, and makes it if there is none.
+    ///
+    /// # Errors
+    /// As of [`open`](Self::open).
+    pub async fn open_with(folder: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
+        let folder = folder.as_ref().to_path_buf();
+        let clock = Arc::clone(&options.clock);
+        let store = options.store.clone();
+        let opened = tokio::task::spawn_blocking(move || open_store(&folder, store, clock)).await;
+        let store = Arc::new(opened.unwrap_or(Err(StoreError::Closed))?);
+        Self::over(Arc::clone(&store) as Arc<dyn Store>, Some(store), options)
+    }
+
+    /// A store in memory, that is gone with the process.
+    ///
+    /// # Errors
+    /// Threads can't be started.
+    pub fn in_memory(options: Options) -> Result<Self, Error> {
+        let clock = Arc::clone(&options.clock);
+        let store = MemoryStore::new(Arc::new(move || clock.now().as_millis()));
+        Self::over(Arc::new(store), None, options)
+    }
+
+    fn over(store: Arc<dyn Store>, folder: Option<Arc<FolderStore>>, options: Options) -> Result<Self, Error> {
+        let runtime = RuntimeOptions { engine: Arc::new(options.engine), ..options.runtime };
+        let runtime = Arc::new(Runtime::start(store, options.clock, runtime)?);
+        Ok(Self { runtime, folder })
+    }
+
+    /// The entities of a kind.
+    ///
+    /// # Errors
+    /// Another kind of the same name is in use.
+    pub fn kind<E: Entity>(&self) -> Result<Kind<E>, Error> {
+        Kind::new(Arc::clone(&self.runtime))
+    }
+
+    /// The workshops.
+    ///
+    /// # Errors
+    /// Another kind is in use under the name of workshops.
+    pub fn workshops(&self) -> Result<Workshops, Error> {
+        Ok(Workshops::new(self.kind()?))
+    }
+
+    /// Everything committed after a position, in order, and then what comes.
+    pub fn feed(&self, after: Position) -> Feed {
+        self.runtime.feed(after)
+    }
+
+    /// The last durable position: where a feed of what comes from now on begins.
+    pub fn durable(&self) -> Position {
+        self.runtime.store().durable()
+    }
+
+    /// Figures of this moment.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            active: self.runtime.active(),
+            draft_retries: self.runtime.draft_retries(),
+            durable: self.runtime.store().durable(),
+        }
+    }
+
+    /// Removes at once what nothing refers to any more, after a purge for instance; it is removed by and by anyway.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn sweep(&self) -> Result<(), Error> {
+        Ok(self.runtime.sweep().await?)
+    }
+
+    /// Writes everything that is durable now to one new file, while turns go on.
+    ///
+    /// # Errors
+    /// The store's; a store in memory has no backup.
+    pub async fn backup(
+        &self,
+        file: impl Into<PathBuf>,
+        mut progress: impl FnMut(u64, u64) + Send + 'static,
+    ) -> Result<crate::store::BackupInfo, Error> {
+        let (folder, file) = (self.folder.clone(), file.into());
+        let folder = folder.ok_or(StoreError::Closed)?;
+        let done = tokio::task::spawn_blocking(move || folder.backup(&file, &mut progress)).await;
+        Ok(done.unwrap_or(Err(StoreError::Closed))?)
+    }
+
+    /// Takes no more messages, commits held drafts, has every entity leave memory, and closes the folder.
+    ///
+    /// # Errors
+    /// The store's; entities did not leave in time.
+    pub async fn shutdown(self) -> Result<(), Error> {
+        Ok(self.runtime.shutdown().await?)
+    }
+}
+
+fn open_store(folder: &Path, options: FolderOptions, clock: Arc<dyn Clock>) -> Result<FolderStore, StoreError> {
+    let id = random_id().map_err(|error| StoreError::io("getting random bytes for", folder, error))?;
+    open_folder(folder, options, id, Arc::new(move || clock.now().as_millis()))
+}
