@@ -7,12 +7,16 @@
 mod disk;
 mod error;
 mod index;
+#[cfg(any(test, feature = "testkit"))]
+mod sim;
 
 use std::ops::Bound;
 
 pub use disk::{Disk, DiskFile, OsDisk};
 pub use error::StoreError;
 pub use index::{Index, MemoryIndex};
+#[cfg(any(test, feature = "testkit"))]
+pub use sim::{Fault, Keep, SimDisk, SimFile};
 
 /// The number of a frame in the log: 1 for the first, without gaps. 0 stands before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
