@@ -4,17 +4,22 @@
 //! checksummed and synced. The [index](index) that reads go to, sled, is derived from them and can be lost: it is never
 //! the only copy of anything. Knows nothing of entities, of what a key means, and of actors.
 
+mod blocks;
 mod disk;
 mod error;
 mod index;
+mod manifest;
 #[cfg(any(test, feature = "testkit"))]
 mod sim;
+mod snapshot;
+mod whole;
 
 use std::ops::Bound;
 
 pub use disk::{Disk, DiskFile, OsDisk};
 pub use error::StoreError;
 pub use index::{Index, MemoryIndex};
+pub use manifest::StoreId;
 #[cfg(any(test, feature = "testkit"))]
 pub use sim::{Fault, Keep, SimDisk, SimFile};
 
