@@ -11,6 +11,7 @@ mod index;
 mod manifest;
 #[cfg(any(test, feature = "testkit"))]
 mod sim;
+mod sled;
 mod snapshot;
 mod whole;
 
@@ -22,6 +23,7 @@ pub use index::{Index, MemoryIndex};
 pub use manifest::StoreId;
 #[cfg(any(test, feature = "testkit"))]
 pub use sim::{Fault, Keep, SimDisk, SimFile};
+pub use sled::{SledIndex, SledOptions};
 
 /// The number of a frame in the log: 1 for the first, without gaps. 0 stands before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
