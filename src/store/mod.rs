@@ -8,11 +8,13 @@ mod blocks;
 mod disk;
 mod error;
 mod index;
+mod lock;
 mod manifest;
 #[cfg(any(test, feature = "testkit"))]
 mod sim;
 mod sled;
 mod snapshot;
+mod trust;
 mod whole;
 
 use std::ops::Bound;
