@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Mutex;
 
-use super::super::restore::{UpTo, restore};
+use super::super::restore::{self, UpTo};
 use super::super::{Batch, DiskFile, Done, Entry, Fault, SimDisk, Urgency};
 use super::*;
 
@@ -111,6 +111,18 @@ fn restored(from: &SimDisk, upto: Option<UpTo>) -> Result<(Position, State), Sto
     assert_eq!((info.store, info.position, info.at_ms), (RESTORED, position, at_ms(position.0)));
     let state = SnapshotReader::open(&to, &info)?.collect::<Result<_, _>>()?;
     Ok((position, state))
+}
+
+fn restore(
+    from: &SimDisk,
+    name: &str,
+    to: &SimDisk,
+    id: StoreId,
+    upto: Option<UpTo>,
+    progress: Progress<'_>,
+) -> Result<Position, StoreError> {
+    let plan = restore::plan(from, name, upto, progress)?;
+    restore::restore(plan, to, id, progress)
 }
 
 fn manifest_id(disk: &SimDisk) -> Option<StoreId> {

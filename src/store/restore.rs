@@ -25,33 +25,49 @@ pub enum UpTo {
 /// A key's last value among the frames: where in the file it is, and how long. `None` when the key is deleted.
 type Changes = BTreeMap<Vec<u8>, Option<(u64, usize)>>;
 
-/// Restores a backup into an empty folder. All of it is checked before anything is written. Returns the last frame
-/// the new store has.
-pub(super) fn restore<F: Disk, D: Disk>(
-    from: &F,
-    name: &str,
-    to: &D,
-    id: StoreId,
+/// A backup that was checked, and what is to become of it.
+pub(super) struct Plan<'f, F: Disk> {
+    from: &'f F,
+    name: &'f str,
+    bytes: u64,
+    position: Position,
+    at_ms: i64,
+    changes: Changes,
+}
+
+/// Checks all of a backup, and finds out what is to be restored. Progress goes half way.
+pub(super) fn plan<'f, F: Disk>(
+    from: &'f F,
+    name: &'f str,
     upto: Option<UpTo>,
     progress: Progress<'_>,
-) -> Result<Position, StoreError> {
-    // Read twice: to check it, then to restore.
+) -> Result<Plan<'f, F>, StoreError> {
     let info = backup::check(from, name, &mut |done, total| progress(done, 2 * total))?;
     check_range(&info, upto)?;
     let (position, at_ms, changes) = read_changes(from, name, &info, upto)?;
+    Ok(Plan { from, name, bytes: info.bytes, position, at_ms, changes })
+}
+
+/// Restores a backup into an empty folder. Returns the last frame the new store has.
+pub(super) fn restore<F: Disk, D: Disk>(
+    plan: Plan<'_, F>,
+    to: &D,
+    id: StoreId,
+    progress: Progress<'_>,
+) -> Result<Position, StoreError> {
+    let Plan { from, name, bytes, position, at_ms, changes } = plan;
     let entries = Entries { blocks: backup::open(from, name)?.0, payload: Vec::new(), taken: 0, ended: false };
     let values = backup::open(from, name)?.0;
     let mut merged = Merged { entries: entries.peekable(), changes: changes.into_iter().peekable(), values: &values };
     let mut done = 0_u64;
-    let total = info.bytes;
     let mut counted = std::iter::from_fn(|| merged.next()).inspect(|entry| {
         done += entry.as_ref().map_or(0, |(key, value)| key.len() + value.len()) as u64;
-        progress(total + done.min(total), 2 * total);
+        progress(bytes + done.min(bytes), 2 * bytes);
     });
     snapshot::write(to, id, position, at_ms, &mut counted)?;
     // Last: without it the folder is no data folder, and nobody takes a half restored one for whole.
     manifest::create(to, id)?;
-    progress(2 * total, 2 * total);
+    progress(2 * bytes, 2 * bytes);
     Ok(position)
 }
 
