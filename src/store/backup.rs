@@ -41,6 +41,7 @@ pub struct BackupInfo {
 }
 
 /// Writes a backup of a store whose folder is `from` to a file of the folder `to`, in place of one of that name.
+/// Meanwhile no file of the store may be removed.
 pub(super) fn write<D: Disk, T: Disk>(
     from: &D,
     id: StoreId,
@@ -49,33 +50,16 @@ pub(super) fn write<D: Disk, T: Disk>(
     name: &str,
     progress: Progress<'_>,
 ) -> Result<BackupInfo, StoreError> {
-    const TRIES: u32 = 5;
     let temporary = format!("{name}.tmp");
-    let mut tries = 0;
-    let info = loop {
-        tries += 1;
-        remove_if_there(to, &temporary)?;
-        match write_temporary(from, id, store, to, &temporary, progress) {
-            Ok(info) => break info,
-            // The snapshot was replaced by a newer one while it was read: that one is taken.
-            Err(error) if tries < TRIES && is_gone(&error) => {}
-            Err(error) => {
-                let _ = remove_if_there(to, &temporary);
-                return Err(error);
-            }
-        }
-    };
+    remove_if_there(to, &temporary)?;
+    let written = write_temporary(from, id, store, to, &temporary, progress);
+    if written.is_err() {
+        let _ = remove_if_there(to, &temporary);
+    }
+    let info = written?;
     let renamed = to.rename(&temporary, name).and_then(|()| to.sync_folder());
     renamed.map_err(|e| StoreError::io("writing", to.path(name), e))?;
     Ok(info)
-}
-
-fn is_gone(error: &StoreError) -> bool {
-    match error {
-        StoreError::Gone { .. } => true,
-        StoreError::Io { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
-        _ => false,
-    }
 }
 
 fn write_temporary<D: Disk, T: Disk>(

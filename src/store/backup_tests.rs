@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::Mutex;
 
 use super::super::restore::{self, UpTo};
 use super::super::{Batch, DiskFile, Done, Entry, Fault, SimDisk, Urgency};
@@ -14,8 +13,6 @@ const NAME: &str = "backup";
 struct Frames {
     folder: SimDisk,
     frames: Vec<Frame>,
-    /// What happens before frames are handed out.
-    before: Mutex<Box<dyn FnMut(&SimDisk) -> Result<(), StoreError> + Send>>,
 }
 
 type State = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -23,7 +20,7 @@ type State = BTreeMap<Vec<u8>, Vec<u8>>;
 impl Frames {
     fn new(frames: u64, snapshot: Option<u64>) -> Self {
         let frames: Vec<_> = (1..=frames).map(frame).collect();
-        let this = Self { folder: SimDisk::new(), frames, before: Mutex::new(Box::new(|_| Ok(()))) };
+        let this = Self { folder: SimDisk::new(), frames };
         if let Some(position) = snapshot {
             this.snapshot(position);
         }
@@ -94,7 +91,6 @@ impl Store for Frames {
     }
 
     fn frames(&self, after: Position, _: usize) -> Result<Vec<Frame>, StoreError> {
-        (self.before.lock().unwrap())(&self.folder)?;
         Ok(self.frames.iter().filter(|frame| frame.position > after).take(7).cloned().collect())
     }
 
@@ -157,25 +153,6 @@ fn a_point_outside_of_the_backup_is_refused() {
         assert!(matches!(error, StoreError::NotInBackup { oldest: Position(20), newest: Position(60) }), "{error}");
     }
     assert_eq!(restored(&to, Some(UpTo::AtMs(i64::MAX))).unwrap().0, Position(60));
-}
-
-#[test]
-fn a_snapshot_that_is_replaced_meanwhile_is_no_obstacle() {
-    let mut store = Frames::new(60, Some(20));
-    let newer = Frames::new(60, Some(40));
-    let mut tries = 0;
-    store.before = Mutex::new(Box::new(move |folder| {
-        tries += 1;
-        if tries > 1 {
-            return Ok(());
-        }
-        let mut entries = newer.state(40).into_iter().map(Ok);
-        snapshot::write(folder, STORE, Position(40), at_ms(40), &mut entries)?;
-        Err(StoreError::Gone { oldest: Position(41) })
-    }));
-    let to = SimDisk::new();
-    assert_eq!(store.backup(&to).unwrap().oldest.0, Position(40));
-    assert_eq!(restored(&to, None).unwrap(), (Position(60), store.state(60)));
 }
 
 #[test]
