@@ -4,15 +4,32 @@
 //! checksummed and synced. The [index](index) that reads go to, sled, is derived from them and can be lost: it is never
 //! the only copy of anything. Knows nothing of entities, of what a key means, and of actors.
 
+mod backup;
+mod blocks;
 mod disk;
 mod error;
 mod index;
+mod lock;
+mod manifest;
+mod restore;
+#[cfg(any(test, feature = "testkit"))]
+mod sim;
+mod sled;
+mod snapshot;
+mod trust;
+mod whole;
 
 use std::ops::Bound;
 
+pub use backup::{BackupInfo, Progress};
 pub use disk::{Disk, DiskFile, OsDisk};
 pub use error::StoreError;
 pub use index::{Index, MemoryIndex};
+pub use manifest::StoreId;
+pub use restore::UpTo;
+#[cfg(any(test, feature = "testkit"))]
+pub use sim::{Fault, Keep, SimDisk, SimFile};
+pub use sled::{SledIndex, SledOptions};
 
 /// The number of a frame in the log: 1 for the first, without gaps. 0 stands before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
