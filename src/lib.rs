@@ -1,6 +1,24 @@
-//! restage
-pub mod api;
-pub mod domain;
-pub mod engine;
-pub mod runtime;
-pub mod store;
+#![doc = include_str!("../README.md")]
+
+mod api;
+mod domain;
+mod engine;
+mod runtime;
+mod store;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+
+pub use api::{Class, Error, Handle, Kind, Options, Progress, Receipt, Restage, Stats, WentBack, Workshop, Workshops};
+pub use domain::{
+    Decision, Digest, Entity, EntityId, Fate, Fence, Generation, Inherit, Input, Plan, PlanLine, PlanToken, Read,
+    Rejection, StageId, Target, Timestamp, Verb, limits, workshop,
+};
+pub use engine::{
+    Audit, Change, Committed, Entry, Failure, Orphan, Owed, Page, PageRange, Record, Turn, UndoPoint, View,
+};
+pub use runtime::{AskError, Clock, EffectHandler, Feed, SystemClock};
+pub use store::{BackupInfo, Position, StoreError};
+
+#[cfg(feature = "testkit")]
+pub mod testkit;

@@ -10,7 +10,10 @@ use super::workshops::Workshops;
 use crate::domain::Entity;
 use crate::engine::EngineOptions;
 use crate::runtime::{Clock, Feed, Runtime, RuntimeOptions, SystemClock, random_id};
-use crate::store::{FolderOptions, FolderStore, MemoryStore, Position, Store, StoreError, open_folder};
+use crate::store::{
+    BackupInfo, FolderOptions, FolderStore, LogOptions, MemoryStore, Position, SledOptions, Store, StoreError, StoreId,
+    open_folder,
+};
 
 /// How to open. The defaults suit a program of some thousand active entities.
 #[derive(Clone, Debug)]
@@ -18,17 +21,11 @@ pub struct Options {
     runtime: RuntimeOptions,
     engine: EngineOptions,
     clock: Arc<dyn Clock>,
-    store: FolderOptions,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            runtime: RuntimeOptions::default(),
-            engine: EngineOptions::default(),
-            clock: Arc::new(SystemClock),
-            store: FolderOptions::default(),
-        }
+        Self { runtime: RuntimeOptions::default(), engine: EngineOptions::default(), clock: Arc::new(SystemClock) }
     }
 }
 
@@ -96,13 +93,6 @@ impl Options {
         self.clock = clock;
         self
     }
-
-    /// How the data folder is kept.
-    #[must_use]
-    pub fn store(mut self, store: FolderOptions) -> Self {
-        self.store = store;
-        self
-    }
 }
 
 /// Figures of an open data folder.
@@ -147,8 +137,7 @@ impl Restage {
     pub async fn open_with(folder: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
         let folder = folder.as_ref().to_path_buf();
         let clock = Arc::clone(&options.clock);
-        let store = options.store.clone();
-        let opened = tokio::task::spawn_blocking(move || open_store(&folder, store, clock)).await;
+        let opened = tokio::task::spawn_blocking(move || open_store(&folder, clock)).await;
         let store = Arc::new(opened.unwrap_or(Err(StoreError::Closed))?);
         Self::over(Arc::clone(&store) as Arc<dyn Store>, Some(store), options)
     }
@@ -220,7 +209,7 @@ impl Restage {
         &self,
         file: impl Into<PathBuf>,
         mut progress: impl FnMut(u64, u64) + Send + 'static,
-    ) -> Result<crate::store::BackupInfo, Error> {
+    ) -> Result<BackupInfo, Error> {
         let (folder, file) = (self.folder.clone(), file.into());
         let folder = folder.ok_or(StoreError::Closed)?;
         let done = tokio::task::spawn_blocking(move || folder.backup(&file, &mut progress)).await;
@@ -236,7 +225,8 @@ impl Restage {
     }
 }
 
-fn open_store(folder: &Path, options: FolderOptions, clock: Arc<dyn Clock>) -> Result<FolderStore, StoreError> {
+fn open_store(folder: &Path, clock: Arc<dyn Clock>) -> Result<FolderStore, StoreError> {
     let id = random_id().map_err(|error| StoreError::io("getting random bytes for", folder, error))?;
-    open_folder(folder, options, id, Arc::new(move || clock.now().as_millis()))
+    let log = LogOptions::new(StoreId(id), Arc::new(move || clock.now().as_millis()));
+    open_folder(folder, FolderOptions { log, index: SledOptions::default() })
 }

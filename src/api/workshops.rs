@@ -209,10 +209,7 @@ impl Workshop {
     pub async fn open(&self, step: &StageId) -> Result<StageId, Error> {
         self.handle.flush().await?;
         let view = self.view().await?;
-        if view.state.get(step).is_none() {
-            return Err(Rejection::not_found("step", step).into());
-        }
-        Ok(workshop::enter(&view.state, step).clone())
+        Ok(workshop::enter(&view.state, step)?.clone())
     }
 
     /// The step before `step`, in template order. Changes nothing but that pending messages are committed.
@@ -243,9 +240,7 @@ impl Workshop {
         if !view.state.exists() {
             return Err(self.not_found());
         }
-        if view.state.get(step).is_none() {
-            return Err(Rejection::not_found("step", step).into());
-        }
+        view.state.step(step)?;
         let messages = page.iter().map(|(_, bytes)| StoredMessage::from_bytes(bytes)).collect::<Result<_, _>>()?;
         Ok((view, messages))
     }
@@ -302,7 +297,7 @@ impl Workshop {
     /// [`Rejection::NotFound`] where there is none, and as of [`Handle::page`].
     pub async fn artifact_json(&self, step: &StageId) -> Result<String, Error> {
         let view = self.view().await?;
-        let found = view.state.get(step).ok_or_else(|| Rejection::not_found("step", step))?;
+        let found = view.state.step(step)?;
         let version = found.artifact.ok_or_else(|| Rejection::not_found("artifact of step", step))?.version;
         let bytes = self.content(step, artifact_path(version)).await?;
         let bytes = bytes.ok_or_else(|| Rejection::not_found("artifact of step", step))?;
@@ -315,7 +310,7 @@ impl Workshop {
     /// [`Rejection::NotFound`] where there is none, and as of [`Handle::page`].
     pub async fn summary_points(&self, step: &StageId) -> Result<Vec<String>, Error> {
         let view = self.view().await?;
-        let found = view.state.get(step).ok_or_else(|| Rejection::not_found("step", step))?;
+        let found = view.state.step(step)?;
         if found.summary != workshop::Summary::Written {
             return Err(Rejection::not_found("summary of step", step).into());
         }
@@ -427,7 +422,7 @@ impl Workshop {
     /// # Errors
     /// [`Rejection::NotFound`], and the store's.
     pub async fn template(&self) -> Result<Template, Error> {
-        let digest = self.view().await?.state.outline.template;
+        let digest = self.view().await?.state.outline.digest;
         let bytes = self.handle.read(move |store| query::shared(store, digest)).await?;
         let bytes = bytes.ok_or_else(|| Rejection::not_found("template of workshop", self.id()))?;
         Ok(Template::from_bytes(&bytes)?)
