@@ -76,37 +76,42 @@ impl<E: Entity> Handle<E> {
 
     /// Says who asks.
     #[must_use]
-    pub fn by(mut self, name: impl Into<String>) -> Self {
-        self.terms.by = name.into();
-        self
+    pub fn by(&self, name: impl Into<String>) -> Self {
+        let mut handle = self.clone();
+        handle.terms.by = name.into();
+        handle
     }
 
     /// Says why.
     #[must_use]
-    pub fn reason(mut self, reason: impl Into<String>) -> Self {
-        self.terms.reason = Some(reason.into());
-        self
+    pub fn reason(&self, reason: impl Into<String>) -> Self {
+        let mut handle = self.clone();
+        handle.terms.reason = Some(reason.into());
+        handle
     }
 
     /// Gives what is asked a key: asked again with the same key, it has its effect once, and the same answer.
     #[must_use]
-    pub fn key(mut self, key: impl Into<String>) -> Self {
-        self.terms.key = Some(key.into());
-        self
+    pub fn key(&self, key: impl Into<String>) -> Self {
+        let mut handle = self.clone();
+        handle.terms.key = Some(key.into());
+        handle
     }
 
     /// Has the verb done only if nothing moved since the plan of this token.
     #[must_use]
-    pub fn plan(mut self, token: PlanToken) -> Self {
-        self.terms.plan = Some(token);
-        self
+    pub fn plan(&self, token: PlanToken) -> Self {
+        let mut handle = self.clone();
+        handle.terms.plan = Some(token);
+        handle
     }
 
     /// How long to wait for an answer.
     #[must_use]
-    pub fn within(mut self, time: Duration) -> Self {
-        self.within = time;
-        self
+    pub fn within(&self, time: Duration) -> Self {
+        let mut handle = self.clone();
+        handle.within = time;
+        handle
     }
 
     /// Asks for a turn. It is durable when this returns.

@@ -82,46 +82,44 @@ impl Workshops {
 
 /// Builders and calls that only pass through to the [`Handle`].
 impl Workshop {
-    fn with(self, change: impl FnOnce(Handle<WorkshopKind>) -> Handle<WorkshopKind>) -> Self {
-        Self { handle: change(self.handle), ..self }
+    fn with(&self, handle: Handle<WorkshopKind>) -> Self {
+        Self { handle, generation: self.generation, session: self.session.clone() }
     }
 
     /// Says who asks.
     #[must_use]
-    pub fn by(self, name: impl Into<String>) -> Self {
-        self.with(|handle| handle.by(name))
+    pub fn by(&self, name: impl Into<String>) -> Self {
+        self.with(self.handle.by(name))
     }
 
     /// Says why.
     #[must_use]
-    pub fn reason(self, reason: impl Into<String>) -> Self {
-        self.with(|handle| handle.reason(reason))
+    pub fn reason(&self, reason: impl Into<String>) -> Self {
+        self.with(self.handle.reason(reason))
     }
 
     /// Gives what is asked an idempotency key.
     #[must_use]
-    pub fn key(self, key: impl Into<String>) -> Self {
-        self.with(|handle| handle.key(key))
+    pub fn key(&self, key: impl Into<String>) -> Self {
+        self.with(self.handle.key(key))
     }
 
     /// Has a verb done only if nothing moved since the plan of this token.
     #[must_use]
-    pub fn plan(self, token: PlanToken) -> Self {
-        self.with(|handle| handle.plan(token))
+    pub fn plan(&self, token: PlanToken) -> Self {
+        self.with(self.handle.plan(token))
     }
 
     /// Names the generation that the writer works under; without, what is written goes to the one that holds.
     #[must_use]
-    pub fn under(mut self, generation: Generation) -> Self {
-        self.generation = Some(generation);
-        self
+    pub fn under(&self, generation: Generation) -> Self {
+        Self { generation: Some(generation), ..self.clone() }
     }
 
     /// Names the conversation within the step; without, the main one.
     #[must_use]
-    pub fn session(mut self, session: impl Into<String>) -> Self {
-        self.session = session.into();
-        self
+    pub fn session(&self, session: impl Into<String>) -> Self {
+        Self { session: session.into(), ..self.clone() }
     }
 
     /// The handle below: undo, orphans, history, audit, purge.
