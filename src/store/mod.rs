@@ -5,15 +5,33 @@
 //! the only copy of anything. Knows nothing of entities, of what a key means, and of actors.
 
 mod blocks;
+mod committer;
+mod compaction;
+mod core;
 mod disk;
 mod error;
+mod feed;
+mod frame;
 mod index;
 mod lock;
+mod log;
+mod log_open;
+mod log_read;
+mod log_store;
 mod manifest;
+mod memory;
+mod options;
+mod overlay;
+mod queue;
+mod recovery;
+mod segment;
 #[cfg(any(test, feature = "testkit"))]
 mod sim;
 mod sled;
 mod snapshot;
+mod space;
+#[cfg(test)]
+mod tests;
 mod trust;
 mod whole;
 
@@ -22,7 +40,10 @@ use std::ops::Bound;
 pub use disk::{Disk, DiskFile, OsDisk};
 pub use error::StoreError;
 pub use index::{Index, MemoryIndex};
+pub use log_store::LogStore;
 pub use manifest::StoreId;
+pub use memory::MemoryStore;
+pub use options::{LogOptions, LogStats, OnDurable};
 #[cfg(any(test, feature = "testkit"))]
 pub use sim::{Fault, Keep, SimDisk, SimFile};
 pub use sled::{SledIndex, SledOptions};
