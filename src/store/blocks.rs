@@ -72,6 +72,14 @@ pub(super) struct Block {
     pub(super) payload: Vec<u8>,
 }
 
+impl Block {
+    /// Where a part of the payload is in the file.
+    pub(super) fn offset_of(&self, part: &[u8]) -> u64 {
+        let within = part.as_ptr().addr().saturating_sub(self.payload.as_ptr().addr());
+        self.offset + (HEADER + within) as u64
+    }
+}
+
 /// Reads blocks from the start of a file to its end.
 pub(super) struct BlockReader<D: Disk> {
     file: D::File,

@@ -90,6 +90,14 @@ pub enum StoreError {
         /// The oldest that is.
         oldest: super::Position,
     },
+    /// A backup can't be restored to that point.
+    #[error("the backup can be restored to frames {} to {}", oldest.0, newest.0)]
+    NotInBackup {
+        /// The oldest frame it can be restored to.
+        oldest: super::Position,
+        /// The newest.
+        newest: super::Position,
+    },
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
@@ -125,6 +133,7 @@ impl StoreError {
             Self::Io { .. } => "look at the disk and the system's log, then start again",
             Self::Poisoned { .. } => "start the program again: it reads from disk what is true",
             Self::Gone { .. } => "read the present state, and follow the feed from there",
+            Self::NotInBackup { .. } => "name a frame or time within it, or take an older or newer backup",
             Self::Closed => "open it again",
         }
     }

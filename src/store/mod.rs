@@ -4,6 +4,7 @@
 //! checksummed and synced. The [index](index) that reads go to, sled, is derived from them and can be lost: it is never
 //! the only copy of anything. Knows nothing of entities, of what a key means, and of actors.
 
+mod backup;
 mod blocks;
 mod committer;
 mod compaction;
@@ -24,6 +25,7 @@ mod options;
 mod overlay;
 mod queue;
 mod recovery;
+mod restore;
 mod segment;
 #[cfg(any(test, feature = "testkit"))]
 mod sim;
@@ -37,6 +39,7 @@ mod whole;
 
 use std::ops::Bound;
 
+pub use backup::{BackupInfo, Progress};
 pub use disk::{Disk, DiskFile, OsDisk};
 pub use error::StoreError;
 pub use index::{Index, MemoryIndex};
@@ -44,6 +47,7 @@ pub use log_store::LogStore;
 pub use manifest::StoreId;
 pub use memory::MemoryStore;
 pub use options::{LogOptions, LogStats, OnDurable};
+pub use restore::UpTo;
 #[cfg(any(test, feature = "testkit"))]
 pub use sim::{Fault, Keep, SimDisk, SimFile};
 pub use sled::{SledIndex, SledOptions};

@@ -81,13 +81,14 @@ impl SledIndex {
             .cache_capacity(options.cache_bytes)
             .mode(sled::Mode::LowSpace)
             .flush_every_ms(None);
-        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
         let shared = Shared {
             folder: folder.to_path_buf(),
             db: RwLock::new(None),
             applying: Mutex::new(()),
             failed: OnceLock::new(),
         };
+        shared.await_release().map_err(|e| StoreError::io("opening the index", folder, e))?;
+        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
         let db = shared.judge("opening the index", opened.map(|opened| opened.map_err(Trouble::Sled)))?;
         let shared = Shared { db: RwLock::new(Some(db)), ..shared };
         Ok(Self { shared: Arc::new(shared) })
@@ -199,10 +200,13 @@ impl Shared {
         Err(error)
     }
 
-    /// Waits until sled's threads are done with its file, which they hold locked.
+    /// Waits until sled's threads are done with its file, which they hold locked for a while after its end.
     fn await_release(&self) -> io::Result<()> {
         const TRIES: u32 = 500;
-        let file = fs::File::open(self.folder.join("db"))?;
+        let file = match fs::File::open(self.folder.join("db")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            opened => opened?,
+        };
         for _ in 0..TRIES {
             match file.try_lock() {
                 Ok(()) => return Ok(()),
