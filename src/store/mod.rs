@@ -6,16 +6,34 @@
 
 mod backup;
 mod blocks;
+mod committer;
+mod compaction;
+mod core;
 mod disk;
 mod error;
+mod feed;
+mod frame;
 mod index;
 mod lock;
+mod log;
+mod log_open;
+mod log_read;
+mod log_store;
 mod manifest;
+mod memory;
+mod options;
+mod overlay;
+mod queue;
+mod recovery;
 mod restore;
+mod segment;
 #[cfg(any(test, feature = "testkit"))]
 mod sim;
 mod sled;
 mod snapshot;
+mod space;
+#[cfg(test)]
+mod tests;
 mod trust;
 mod whole;
 
@@ -25,7 +43,10 @@ pub use backup::{BackupInfo, Progress};
 pub use disk::{Disk, DiskFile, OsDisk};
 pub use error::StoreError;
 pub use index::{Index, MemoryIndex};
+pub use log_store::LogStore;
 pub use manifest::StoreId;
+pub use memory::MemoryStore;
+pub use options::{LogOptions, LogStats, OnDurable};
 pub use restore::UpTo;
 #[cfg(any(test, feature = "testkit"))]
 pub use sim::{Fault, Keep, SimDisk, SimFile};
