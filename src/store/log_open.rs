@@ -67,12 +67,14 @@ fn find_head<D: Disk>(
         if let Some(header) = reader.header()? {
             return Ok(Some(header));
         }
-        // Frames are written only once the header is durable.
-        if let LookOn::Evidence(_) = reader.look_on(SEGMENT_HEADER, Position(0))? {
-            return Err(reader.damaged(0, "its header is not what was written, and frames follow"));
-        }
-        if firsts.len() == 1 && first.0 > snapshot.0 + 1 {
-            return Err(reader.damaged(0, "its header is not what was written, and frames before it are missing"));
+        // Frames are written only once the header is durable. So what was not finished has no frame, and no other bytes
+        // of a header than its own.
+        let before = firsts.len().checked_sub(2).map_or(Position(0), |at| firsts[at]);
+        let unfinished = reader.begins(SegmentHeader { first, before })?
+            && reader.look_on(SEGMENT_HEADER, Position(0))? == LookOn::Zeros;
+        let missing = firsts.len() == 1 && first.0 > snapshot.0 + 1;
+        if missing || !unfinished {
+            return Err(reader.damaged(0, "its header is not what was written, or that of another store"));
         }
         let name = segment::name(first);
         disk.remove(&name).map_err(|e| StoreError::io("remove", disk.path(&name), e))?;

@@ -112,6 +112,14 @@ impl<D: Disk> SegmentReader<D> {
         Ok(SegmentHeader::decode(bytes, store).filter(|h| h.first == first))
     }
 
+    /// Whether the file begins with a part of that header, or nothing, and zeros.
+    pub(super) fn begins(&mut self, header: SegmentHeader) -> Result<bool, StoreError> {
+        let expected = header.encode(self.store);
+        let bytes = self.bytes(0, SEGMENT_HEADER as usize)?;
+        let same = bytes.iter().zip(&expected).take_while(|(a, b)| a == b).count();
+        Ok(bytes[same..].iter().all(|byte| *byte == 0))
+    }
+
     /// The frame at `offset`, header and body checked; `None` when there is no valid one.
     pub(super) fn frame(&mut self, offset: u64) -> Result<Option<Found>, StoreError> {
         let place = self.place(offset);
