@@ -6,7 +6,9 @@ mod id;
 pub mod limits;
 mod plan;
 mod rejection;
+pub mod stage_graph;
 mod time;
+pub mod workshop;
 
 pub use entity::{Decision, Digest, Entity, Input, Read, Target, Verb};
 pub use fence::{Fence, Generation, Inherit};
