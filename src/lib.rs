@@ -1,3 +1,4 @@
 //! restage
+pub mod api;
 pub mod domain;
 pub mod store;

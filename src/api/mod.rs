@@ -1,0 +1,3 @@
+//! What embedders and the command line use.
+
+pub mod transcript;
