@@ -207,6 +207,17 @@ fn lines_from_a_pipe_are_messages_at_once() {
     );
 }
 
+#[test]
+fn the_bundled_conversations_are_read_and_written_back() {
+    let workshop = include_bytes!("../../../tests/data/conversation.jsonl");
+    let tour = include_bytes!("../../cli/tour/conversation.jsonl");
+    for (bytes, most) in [(&workshop[..], 566), (&tour[..], 40)] {
+        let messages = read(bytes).unwrap();
+        assert_eq!(messages.len(), most);
+        assert!(write(&messages) == bytes);
+    }
+}
+
 /// White space between tokens. Lines can't have line breaks inside a message.
 fn space(breaks: bool) -> impl Strategy<Value = &'static str> {
     let kinds: &[&str] = if breaks { &["", "", " ", "\n", "\r\n\t", " \n\n"] } else { &["", "", " ", "\t", "  "] };
