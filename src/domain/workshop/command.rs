@@ -117,8 +117,6 @@ pub enum Event {
         title: String,
         /// What the rules look at of its template.
         outline: Outline,
-        /// The step that is begun with it.
-        first: StageId,
     },
     /// A message has this place in its step's conversation. Idempotent and order-free, as drafts need.
     Saved {

@@ -1,21 +1,35 @@
 //! Workshops: steps with a conversation, an artifact and a summary each, that can be reset, revised and accepted.
 
+mod artifact;
 mod command;
 mod content;
+mod conversation;
+mod going_back;
 mod message;
+mod navigation;
 mod outline;
+mod progress;
+mod schema;
+mod staleness;
 mod state;
 mod template;
 mod template_file;
+#[cfg(test)]
+mod tests;
+mod turn;
 
 pub use command::{Cause, Command, Effect, Event, Reply};
 pub use content::{MESSAGES_PREFIX, SUMMARY_PATH, artifact_path, message_path, summary_from_bytes};
 pub use message::{MAIN_SESSION, Message, Outcome, Role, SESSION_BYTES_MAX, Source, StoredMessage};
+pub use navigation::{ContextPart, context, enter};
 pub use outline::{ArcThresholds, Outline, StepOutline};
 pub use state::{
     ArcPhase, ArtifactRef, Fingerprint, Stale, Status, StepState, Summary, Wait, Workshop, WorkshopStatus,
 };
 pub use template::{ArtifactSchema, SubStep, Template, TemplateStep};
+
+use conversation::Replace;
+use turn::Turn;
 
 use super::{Decision, Entity, Generation, Input, Read, Rejection, StageId, Target, Timestamp};
 
@@ -70,38 +84,95 @@ impl Entity for WorkshopKind {
         }
     }
 
-    fn reads(_state: &Workshop, _command: &Command) -> Vec<Read> {
-        Vec::new()
+    fn reads(state: &Workshop, command: &Command) -> Vec<Read> {
+        match command {
+            Command::Save { stage, session, messages, .. } => conversation::reads(state, stage, session, messages),
+            Command::Edit { stage, session, message, .. } => {
+                conversation::reads(state, stage, session, std::slice::from_ref(message))
+            }
+            Command::Revise { stage, message: Some(message) } => {
+                conversation::reads(state, stage, MAIN_SESSION, std::slice::from_ref(message))
+            }
+            Command::Artifact { stage, .. } => artifact::reads(state, stage),
+            _ => Vec::new(),
+        }
     }
 
-    fn decide(_state: &Workshop, command: &Command, _input: &Input<'_>) -> Result<Decision<Self>, Rejection> {
-        Err(Rejection::refused("thin", format!("{command:?} has no rule"), ""))
+    fn decide(state: &Workshop, command: &Command, input: &Input<'_>) -> Result<Decision<Self>, Rejection> {
+        let mut turn = Turn::new(state, input);
+        match command {
+            Command::Create { title, template } => progress::create(&mut turn, title, template)?,
+            _ if !state.exists() => return Err(no_workshop()),
+            Command::Save { stage, session, messages, .. } => {
+                let outcomes = conversation::save(&mut turn, stage, session, messages, Replace::Better)?;
+                turn.decision.reply = Reply::Saved(outcomes);
+            }
+            Command::Edit { stage, session, message, .. } => {
+                let outcomes = conversation::edit(&mut turn, stage, session, message)?;
+                turn.decision.reply = Reply::Saved(outcomes);
+            }
+            Command::SubStep { stage, sub_step } => progress::sub_step(&mut turn, stage, sub_step)?,
+            Command::Artifact { stage, json, expected_version, .. } => {
+                artifact::write(&mut turn, stage, json, *expected_version)?;
+            }
+            Command::Confirm { stage, version, .. } => artifact::confirm(&mut turn, stage, *version)?,
+            Command::Summary { stage, points, .. } => progress::summary(&mut turn, stage, points)?,
+            Command::Next { stage, summary, .. } => progress::next(&mut turn, stage, summary.as_deref())?,
+            Command::Pause => progress::pause(&mut turn)?,
+            Command::Resume => progress::resume(&mut turn),
+            Command::Reset { stage } => going_back::reset(&mut turn, stage)?,
+            Command::Revise { stage, message } => going_back::revise(&mut turn, stage, message.as_ref())?,
+            Command::Accept { stage } => going_back::accept(&mut turn, stage)?,
+        }
+        Ok(turn.decision)
     }
 
     fn apply(state: &mut Workshop, event: &Event, at: Timestamp) {
-        match event {
-            Event::Created { title, outline, first } => {
-                *state = Workshop { title: title.clone(), created_at: at, ..Workshop::default() };
-                state.steps = vec![StepState::default(); outline.graph.len()];
-                state.outline = outline.clone();
-                if let Some(step) = state.get_mut(first) {
-                    step.status = Status::InProgress;
-                    step.started_at = Some(at);
-                }
-            }
-            Event::Saved { stage, ordinal } => {
-                state.begun = true;
-                if let Some(step) = state.get_mut(stage) {
-                    step.messages = step.messages.max(ordinal.saturating_add(1));
-                    step.changed = true;
-                }
-            }
-            Event::Step { stage, step, cause: _ } => {
-                if let Some(place) = state.get_mut(stage) {
-                    place.clone_from(step);
-                }
-            }
-            Event::Paused(paused) => state.paused = *paused,
+        apply(state, event, at);
+    }
+
+    fn restore(state: &mut Workshop, saved: &Workshop, stages: &[StageId], at: Timestamp) {
+        staleness::restore(state, saved, stages, at);
+    }
+
+    fn draft_key(command: &Command) -> Option<Vec<u8>> {
+        conversation::draft_key(command)
+    }
+
+    fn supersedes(new: &Command, old: &Command) -> bool {
+        conversation::supersedes(new, old)
+    }
+}
+
+/// Nobody created a workshop by the id that was asked for; which one that is, the asker knows.
+fn no_workshop() -> Rejection {
+    Rejection::not_found("workshop", "of this id")
+}
+
+fn apply(state: &mut Workshop, event: &Event, at: Timestamp) {
+    match event {
+        Event::Created { title, outline } => {
+            *state = Workshop {
+                title: title.clone(),
+                created_at: at,
+                steps: vec![StepState::default(); outline.graph.len()],
+                outline: outline.clone(),
+                begun: false,
+                paused: false,
+            };
         }
+        Event::Saved { stage, ordinal } => {
+            state.begun = true;
+            if let Some(step) = state.get_mut(stage) {
+                step.messages = step.messages.max(ordinal.saturating_add(1));
+                step.changed = true;
+            }
+        }
+        Event::Step { stage, step, cause: _ } => {
+            if let Some(place) = state.get_mut(stage) {
+                place.clone_from(step);
+            }
+        }
+        Event::Paused(paused) => state.paused = *paused,
     }
 }

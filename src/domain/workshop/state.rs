@@ -187,7 +187,7 @@ impl Workshop {
     /// [`Rejection::NotFound`] if the workshop or the step does not exist.
     pub fn step(&self, stage: &StageId) -> Result<&StepState, Rejection> {
         if !self.exists() {
-            return Err(Rejection::not_found("workshop", "by this id"));
+            return Err(Rejection::not_found("workshop with the step", stage));
         }
         self.get(stage).ok_or_else(|| Rejection::not_found("step", stage))
     }
@@ -202,6 +202,21 @@ impl Workshop {
 
     pub(super) fn get(&self, stage: &StageId) -> Option<&StepState> {
         self.steps.get(self.outline.graph.index(stage)?)
+    }
+
+    pub(super) fn is_complete(&self, stage: &StageId) -> bool {
+        self.get(stage).is_some_and(|step| step.status == Status::Complete)
+    }
+
+    /// The sub-step that a step begins with.
+    pub(super) fn first_sub_step(&self, stage: &StageId) -> Option<StageId> {
+        self.outline.step(stage)?.sub_steps.first().cloned()
+    }
+
+    /// Checks that a step has this sub-step.
+    pub(super) fn check_sub_step(&self, stage: &StageId, sub_step: &StageId) -> Result<(), Rejection> {
+        let known = self.outline.step(stage).is_some_and(|step| step.sub_steps.contains(sub_step));
+        if known { Ok(()) } else { Err(Rejection::not_found(format!("sub-step of {stage}"), sub_step)) }
     }
 
     pub(super) fn get_mut(&mut self, stage: &StageId) -> Option<&mut StepState> {

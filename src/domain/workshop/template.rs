@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::content::{decode, encode};
 use super::outline::{ArcThresholds, Outline, StepOutline};
+use super::turn::check_line;
+use crate::domain::limits::{STAGES_MAX, TITLE_BYTES_MAX};
 use crate::domain::stage_graph::StageGraph;
 use crate::domain::{Digest, Rejection, StageId};
 
@@ -148,9 +150,46 @@ impl TryFrom<Unchecked> for Template {
     type Error = Rejection;
 
     fn try_from(unchecked: Unchecked) -> Result<Self, Rejection> {
+        check_line("template name", &unchecked.name, TITLE_BYTES_MAX)?;
+        check_line("template title", &unchecked.title, TITLE_BYTES_MAX)?;
+        if unchecked.steps.is_empty() {
+            return Err(Rejection::invalid("template", "it has no steps"));
+        }
+        if unchecked.arc.0.windows(2).any(|pair| matches!(pair, [low, high] if low >= high)) {
+            return Err(Rejection::invalid("arc", "each threshold must be higher than the one before"));
+        }
+        unchecked.steps.iter().try_for_each(check_step)?;
         let stages = unchecked.steps.iter().map(|step| (step.id.clone(), step.depends_on.clone())).collect();
         let graph = StageGraph::new(stages)?;
         Ok(Self { unchecked, graph })
+    }
+}
+
+fn check_step(step: &TemplateStep) -> Result<(), Rejection> {
+    check_line(&format!("title of {}", step.id), &step.title, TITLE_BYTES_MAX)?;
+    check_prompt(&step.id, &step.prompt)?;
+    if step.sub_steps.len() > STAGES_MAX {
+        return Err(Rejection::limit("sub-steps of a step", STAGES_MAX));
+    }
+    for (place, sub) in step.sub_steps.iter().enumerate() {
+        check_line(&format!("title of {}", sub.id), &sub.title, TITLE_BYTES_MAX)?;
+        check_prompt(&sub.id, &sub.prompt)?;
+        if step.sub_steps.iter().take(place).any(|other| other.id == sub.id) {
+            return Err(Rejection::invalid("sub_steps", format!("{} has {} twice", step.id, sub.id)));
+        }
+    }
+    Ok(())
+}
+
+/// A prompt has lines; nothing else in it may steer whatever shows or sends it.
+fn check_prompt(stage: &StageId, prompt: &str) -> Result<(), Rejection> {
+    let field = format!("prompt of {stage}");
+    if prompt.trim().is_empty() {
+        return Err(Rejection::invalid(field, "it is empty"));
+    }
+    match prompt.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        Some(c) => Err(Rejection::invalid(field, format!("the control character {c:?} is not allowed"))),
+        None => Ok(()),
     }
 }
 

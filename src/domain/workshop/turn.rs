@@ -1,0 +1,110 @@
+//! What the rules have in common: a decision that grows, over a state that has what was decided so far.
+
+use std::borrow::Cow;
+
+use super::command::{Cause, Event, Reply};
+use super::state::{Status, StepState, Workshop, WorkshopStatus};
+use super::{WorkshopKind, apply};
+use crate::domain::{Decision, Generation, Inherit, Input, PlanLine, Rejection, StageId, Verb};
+
+/// A turn while it is decided.
+pub(super) struct Turn<'a> {
+    /// The state with all events of the decision applied.
+    pub(super) state: Cow<'a, Workshop>,
+    pub(super) input: &'a Input<'a>,
+    pub(super) decision: Decision<WorkshopKind>,
+}
+
+impl<'a> Turn<'a> {
+    pub(super) fn new(state: &'a Workshop, input: &'a Input<'a>) -> Self {
+        Self { state: Cow::Borrowed(state), input, decision: Decision::reply(Reply::Done) }
+    }
+
+    /// Adds what happened.
+    pub(super) fn happen(&mut self, event: Event) {
+        apply(self.state.to_mut(), &event, self.input.now);
+        self.decision.events.push(event);
+    }
+
+    /// A step is like this from now on.
+    pub(super) fn set(&mut self, stage: &StageId, cause: Cause, step: StepState) {
+        self.happen(Event::Step { stage: stage.clone(), cause, step: Box::new(step) });
+    }
+
+    /// Raises the generation of a step, and says to what.
+    pub(super) fn raise(&mut self, stage: &StageId, inherit: Inherit) -> Generation {
+        self.decision.raises.push((stage.clone(), inherit));
+        Generation(self.input.generation(stage).0.saturating_add(1))
+    }
+
+    pub(super) fn write(&mut self, stage: &StageId, path: Vec<u8>, bytes: Vec<u8>) {
+        self.decision.content.push((stage.clone(), path, bytes));
+    }
+
+    /// A step that takes work.
+    ///
+    /// # Errors
+    /// [`Rejection::Conflict`] with `what` can't be done, if the step is not begun or complete.
+    pub(super) fn open_step(&self, stage: &StageId, what: &str) -> Result<StepState, Rejection> {
+        let step = self.state.step(stage)?;
+        let what = format!("{what} of {stage}");
+        match step.status {
+            Status::InProgress | Status::NeedsRegeneration => Ok(step.clone()),
+            Status::NotStarted => {
+                Err(Rejection::conflict(what, "the step is not begun", "complete the steps before it first"))
+            }
+            Status::Complete => Err(Rejection::conflict(what, "the step is complete", "revise the step to reopen it")),
+        }
+    }
+
+    /// Begins the first step in template order that can be, if there is one.
+    pub(super) fn begin_next(&mut self) -> Option<StageId> {
+        let graph = &self.state.outline.graph;
+        let ready = |stage: &StageId| graph.dependencies(stage).all(|on| self.state.is_complete(on));
+        let next = self.state.steps().find(|(stage, step)| !step.is_begun() && ready(stage));
+        let stage = next.map(|(stage, _)| stage.clone())?;
+        let step = StepState {
+            status: Status::InProgress,
+            started_at: Some(self.input.now),
+            sub_step: self.state.first_sub_step(&stage),
+            ..self.state.get(&stage).cloned().unwrap_or_default()
+        };
+        self.set(&stage, Cause::Began, step);
+        Some(stage)
+    }
+
+    /// Whether the workshop is completed by this turn, having been at `before`.
+    pub(super) fn completes(&self, before: WorkshopStatus) -> bool {
+        before != WorkshopStatus::Completed && self.state.status() == WorkshopStatus::Completed
+    }
+
+    /// Makes the turn a verb, which affects every step that it changed.
+    pub(super) fn becomes_verb(&mut self, name: &'static str, stage: &StageId, lines: Vec<PlanLine>) {
+        let mut affects: Vec<StageId> = Vec::new();
+        for event in &self.decision.events {
+            if let Event::Step { stage, .. } | Event::Saved { stage, .. } = event
+                && !affects.contains(stage)
+            {
+                affects.push(stage.clone());
+            }
+        }
+        self.decision.verb = Some(Verb { name, stage: Some(stage.clone()), affects, lines });
+    }
+}
+
+/// Checks one line of text: not empty, no control characters, not too long.
+///
+/// # Errors
+/// [`Rejection::Invalid`] or [`Rejection::Limit`] that names the field.
+pub(super) fn check_line(field: &str, text: &str, bytes_max: usize) -> Result<(), Rejection> {
+    if text.trim().is_empty() {
+        return Err(Rejection::invalid(field, "it is empty"));
+    }
+    if text.len() > bytes_max {
+        return Err(Rejection::limit(format!("bytes of {field}"), bytes_max));
+    }
+    match text.chars().find(|c| c.is_control()) {
+        Some(c) => Err(Rejection::invalid(field, format!("the control character {c:?} is not allowed"))),
+        None => Ok(()),
+    }
+}
