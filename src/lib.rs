@@ -7,8 +7,10 @@ mod runtime;
 mod store;
 
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
 
+pub use api::transcript;
 pub use api::{Class, Error, Handle, Kind, Options, Progress, Receipt, Restage, Stats, WentBack, Workshop, Workshops};
 pub use domain::{
     Decision, Digest, Entity, EntityId, Fate, Fence, Generation, Inherit, Input, Plan, PlanLine, PlanToken, Read,

@@ -4,6 +4,7 @@ mod error;
 mod handle;
 mod kind;
 mod restage;
+pub mod transcript;
 mod workshops;
 
 pub use error::{Class, Error};

@@ -1,1 +1,6 @@
-//! cli
+//! The command line: arguments, output, exit codes.
+
+pub mod args;
+pub mod exit;
+pub mod output;
+pub mod time;

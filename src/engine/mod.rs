@@ -29,3 +29,6 @@ pub use record::{Change, Entry, Orphan, Record, UndoPoint};
 pub use request::{Answer, Ask, EngineOptions, Failure, Receipt, Request, Terms, View};
 pub use seal::Audit;
 pub use sweep::next_sweep;
+
+#[cfg(test)]
+mod tests;

@@ -46,8 +46,10 @@ impl<E: Entity> Instance<E> {
     fn try_handle(&mut self, request: Request<E>, store: &dyn Store, now: Timestamp) -> Result<Handled<E>, Failure> {
         let Request { ask, terms } = request;
         terms.check()?;
+        // Left out where nothing rests on it: most turns are commands without a key.
+        let plain = matches!(ask, Ask::Command(_) | Ask::Draft(_));
         let asked = match (&terms.key, &terms.plan, terms.preview) {
-            (None, None, false) => None,
+            (None, None, false) if plain => None,
             _ => Some(self.digest_of(&ask)?),
         };
         if let (Some(key), Some(asked)) = (&terms.key, asked)

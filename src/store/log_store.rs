@@ -44,11 +44,8 @@ impl<D: Disk, I: Index> LogStore<D, I> {
     ) -> Result<Self, StoreError> {
         let recovered = recovery::recover(Arc::new(disk), found, blank, &options)?;
         let threads = options.threads;
-        let store = Self {
-            core: Arc::new(Core::new(recovered, options)),
-            threads: Mutex::default(),
-            ending: Arc::default(),
-        };
+        let store =
+            Self { core: Arc::new(Core::new(recovered, options)), threads: Mutex::default(), ending: Arc::default() };
         if threads {
             store.spawn("store-commit", |core, _| core.run_committer())?;
             store.spawn("store-apply", |core, _| run_applier(core))?;

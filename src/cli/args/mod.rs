@@ -1,0 +1,140 @@
+//! The arguments as they were typed. Parsing asks the system for nothing: what is not given stays open.
+
+mod template;
+mod workshop;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+pub use template::TemplateVerb;
+pub use workshop::{
+    ArtifactArgs, ConfirmArgs, HistoryArgs, IdArgs, NewArgs, NextArgs, OpenArgs, OrphanArgs, OrphansArgs, PreviewArgs,
+    PurgeArgs, ReviseArgs, SaveArgs, SayArgs, Speaker, StepArgs, SummaryArgs, TransferArgs, UndoArgs, VerbName,
+    WentBackArgs, WorkshopVerb,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  restage tour                                      see all of it in a minute, in a folder that is thrown away
+  restage workshop new garden --title \"Our garden\"
+  restage workshop say garden challenge \"The well is dry\"
+  restage workshop reset garden challenge --dry-run     what would be cleared, kept and made stale
+  restage workshop undo garden                      and it is back
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 not allowed, 6 data folder in use, 130 interrupted.";
+
+/// Staged work that can be taken back: reset, revise and undo that no late writer and no crash can spoil.
+#[derive(Debug, Parser)]
+#[command(name = "restage", version, propagate_version = true, after_help = EXAMPLES, max_term_width = 110)]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub struct Global {
+    /// The data folder [default: restage in the user's data folder]
+    #[arg(long, global = true, value_name = "DIR", env = "RESTAGE_DATA", hide_env_values = true)]
+    pub data: Option<PathBuf>,
+    /// Answer in JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Don't ask, do it
+    #[arg(long, short, global = true)]
+    pub yes: bool,
+    /// Show what would be done, and do nothing
+    #[arg(long, short = 'n', global = true, conflicts_with = "yes")]
+    pub dry_run: bool,
+    /// Why: goes into the history
+    #[arg(long, global = true, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Who asks: goes into the history [default: the login name]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub by: Option<String>,
+    /// Print data and errors only
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Work on workshops: steps with a conversation, an artifact and a summary each
+    #[command(subcommand, visible_alias = "ws")]
+    Workshop(WorkshopVerb),
+    /// Look at the templates that workshops are made from
+    #[command(subcommand)]
+    Template(TemplateVerb),
+    /// Copy all data into one file, while it is in use
+    #[command(after_help = "Example:\n  restage backup /mnt/backup/restage-$(date +%F).backup")]
+    Backup(BackupArgs),
+    /// Bring a backup into a new data folder
+    #[command(after_help = "Example:\n  restage --data ./restored restore /mnt/backup/restage-2026-11-21.backup")]
+    Restore(RestoreArgs),
+    /// Read all data, or a backup, and check it
+    #[command(after_help = "Examples:\n  restage verify\n  restage verify restage-2026-11-21.backup")]
+    Verify(VerifyArgs),
+    /// See a workshop being saved, reset, raced, crashed and undone, in a folder that is thrown away
+    Tour,
+    /// Print completions for a shell
+    #[command(after_help = "Example:\n  restage completions bash > ~/.local/share/bash-completion/completions/restage")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// What a backup needs to know.
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// The file to write; it must not exist
+    pub file: PathBuf,
+}
+
+/// What a restore needs to know. It goes to the data folder, which must be empty or not exist.
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// The backup
+    pub file: PathBuf,
+}
+
+/// What a check needs to know.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// A backup; the data folder if none is given
+    pub file: Option<PathBuf>,
+}
+
+/// What holds for a command, with what was left open filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Who asks.
+    pub by: String,
+}
+
+impl Global {
+    /// Fills in what was left open. `variable` reads the environment; `data_folder` is the user's, if there is one.
+    pub fn settings(
+        &self,
+        variable: impl Fn(&str) -> Option<String>,
+        data_folder: impl Fn() -> Option<PathBuf>,
+    ) -> Option<Settings> {
+        let login = || ["LOGNAME", "USER"].into_iter().filter_map(&variable).find(|name| !name.is_empty());
+        let by = self.by.clone().or_else(login).unwrap_or_else(|| "unknown".into());
+        let data = self.data.clone().or_else(|| Some(data_folder()?.join("restage")))?;
+        Some(Settings { data, by })
+    }
+}
+
+#[cfg(test)]
+mod tests;

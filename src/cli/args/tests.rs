@@ -1,0 +1,114 @@
+use clap::CommandFactory as _;
+
+use super::*;
+
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(line.split_whitespace())
+}
+
+#[test]
+fn the_definition_holds_together() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_command_has_a_help_that_fits_a_terminal() {
+    fn walk(command: &mut clap::Command, path: &str) {
+        let help = command.render_help().to_string();
+        assert!(command.get_about().is_some(), "{path} does not say what it is");
+        for line in help.lines().filter(|line| !line.starts_with("  ")) {
+            assert!(line.chars().count() <= 120, "{path}: {line}");
+        }
+        for argument in command.get_arguments().filter(|a| !["help", "version"].contains(&a.get_id().as_str())) {
+            assert!(argument.get_help().is_some(), "{path} {} does not say what it is", argument.get_id());
+        }
+        for child in command.get_subcommands_mut() {
+            let path = format!("{path} {}", child.get_name());
+            walk(child, &path);
+        }
+    }
+    let mut command = Cli::command();
+    command.build();
+    walk(&mut command, "restage");
+}
+
+#[test]
+fn what_users_type_is_understood() {
+    for line in [
+        "restage tour",
+        "restage workshop new garden --title Garden --template mine.toml",
+        "restage ws ls --json",
+        "restage workshop show garden",
+        "restage workshop show garden challenge --generation 2",
+        "restage workshop open garden ideation --sub-step crazy-eights",
+        "restage workshop say garden challenge - --as assistant --id m1 --generation 3",
+        "restage workshop say garden challenge hello --id m1 --replace",
+        "restage workshop save garden challenge -",
+        "restage workshop flush garden",
+        "restage workshop next garden --summary a --summary b",
+        "restage workshop back garden",
+        "restage workshop artifact garden persona",
+        "restage workshop artifact garden persona file.json --expect 2",
+        "restage workshop confirm garden persona --expect 3",
+        "restage workshop summary garden persona one two three",
+        "restage workshop reset garden persona --dry-run",
+        "restage --yes workshop reset garden persona --reason why --key k --plan 0123456789abcdef",
+        "restage workshop revise garden persona -m more",
+        "restage workshop accept garden persona --reason fine",
+        "restage workshop preview garden reset persona",
+        "restage workshop preview garden undo",
+        "restage workshop preview garden undo --point 4",
+        "restage workshop undo garden 4",
+        "restage workshop history garden -m 5",
+        "restage workshop orphans garden 1",
+        "restage workshop adopt garden 1",
+        "restage workshop discard garden 1",
+        "restage workshop purge garden persona --generation 1 --yes",
+        "restage workshop pause garden",
+        "restage workshop resume garden",
+        "restage workshop import garden persona chat.jsonl",
+        "restage workshop export garden persona",
+        "restage backup file",
+        "restage --data there restore file",
+        "restage verify",
+        "restage template list",
+        "restage template show design-thinking",
+        "restage template check mine.toml",
+        "restage completions bash",
+    ] {
+        parse(line).unwrap_or_else(|e| panic!("{line}: {e}"));
+    }
+}
+
+#[test]
+fn what_can_not_be_meant_is_refused() {
+    for line in [
+        "restage",
+        "restage workshop",
+        "restage workshop reset garden",
+        "restage workshop reset garden challenge --yes --dry-run",
+        "restage workshop show garden --generation 2",
+        "restage workshop say garden challenge hello --replace",
+        "restage workshop preview garden reset",
+        "restage workshop preview garden purge",
+        "restage workshop adopt garden first",
+        "restage workshop resett garden challenge",
+        "restage completions cmd",
+    ] {
+        assert!(parse(line).is_err(), "{line}");
+    }
+}
+
+#[test]
+fn what_is_left_open_is_filled_in_by_the_environment() {
+    let variable = |name: &str| (name == "USER").then(|| "ada".to_string());
+    let home = || Some(PathBuf::from("/home/ada/.local/share"));
+    let open = Global::default();
+    let settings = open.settings(variable, home).unwrap();
+    assert_eq!(settings, Settings { data: "/home/ada/.local/share/restage".into(), by: "ada".into() });
+    assert_eq!(open.settings(|_| Some(String::new()), home).unwrap().by, "unknown");
+    assert_eq!(open.settings(variable, || None), None);
+
+    let said = Global { data: Some("d".into()), by: Some("eve".into()), ..Global::default() };
+    assert_eq!(said.settings(variable, || None), Some(Settings { data: "d".into(), by: "eve".into() }));
+}

@@ -1,0 +1,88 @@
+//! How the program ends, for scripts.
+
+/// What the program's end says. Scripts rely on the numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It was done.
+    Done,
+    /// It was not, for a reason that no other code tells.
+    Failure,
+    /// The command or a value in it is not valid.
+    Usage,
+    /// What was named does not exist.
+    NotFound,
+    /// It does not fit what is there now: look again, and decide again.
+    Conflict,
+    /// This user may not.
+    Denied,
+    /// The data folder can't be reached: another process has it.
+    Unreachable,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl Exit {
+    /// The number for the system.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failure => 1,
+            Self::Usage => 2,
+            Self::NotFound => 3,
+            Self::Conflict => 4,
+            Self::Denied => 5,
+            Self::Unreachable => 6,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// The end that an error of this code stands for.
+    pub fn of_code(code: &str) -> Self {
+        match code {
+            "invalid" | "not_a_data_folder" => Self::Usage,
+            "not_found" => Self::NotFound,
+            "exists" | "conflict" | "stale_generation" | "version_moved" | "plan_moved" | "plan_required"
+            | "key_reused" => Self::Conflict,
+            "read_only" => Self::Denied,
+            "in_use" => Self::Unreachable,
+            _ => Self::Failure,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_end_has_its_number() {
+        let ends = [
+            (Exit::Done, 0),
+            (Exit::Failure, 1),
+            (Exit::Usage, 2),
+            (Exit::NotFound, 3),
+            (Exit::Conflict, 4),
+            (Exit::Denied, 5),
+            (Exit::Unreachable, 6),
+            (Exit::Interrupted, 130),
+        ];
+        for (exit, number) in ends {
+            assert_eq!(exit.number(), number);
+        }
+    }
+
+    #[test]
+    fn codes_lead_to_the_end_that_says_what_to_do() {
+        for (code, exit) in [
+            ("not_found", Exit::NotFound),
+            ("plan_moved", Exit::Conflict),
+            ("stale_generation", Exit::Conflict),
+            ("invalid", Exit::Usage),
+            ("in_use", Exit::Unreachable),
+            ("disk_full", Exit::Failure),
+            ("a code of an embedder", Exit::Failure),
+        ] {
+            assert_eq!(Exit::of_code(code), exit, "{code}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The one place that prints: data to standard output, everything else to standard error.
+
+mod escape;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write};
+
+use serde::Serialize;
+use serde_json::json;
+
+pub use escape::{block, line};
+pub use table::{Cell, Table, Tone};
+
+use super::exit::Exit;
+
+/// Widest that text runs, where the terminal does not say.
+const WIDTH_DEFAULT: u16 = 100;
+
+/// Where the program's words go. Texts may have colours; on the way out they are taken away where nobody sees them.
+pub struct Output {
+    out: Box<dyn Write + Send>,
+    err: Box<dyn Write + Send>,
+    /// Whether data may have colours.
+    coloured: bool,
+    json: bool,
+    quiet: bool,
+    /// Columns of the terminal; `None` when data goes to a file or another program.
+    width: Option<u16>,
+    /// Whether somebody is there to be asked.
+    asks: bool,
+}
+
+/// What went wrong, for a person and for a program.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// A stable word for programs.
+    pub code: String,
+    /// What can't be done.
+    pub what: String,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    /// How the program ends with it.
+    pub fn exit(&self) -> Exit {
+        Exit::of_code(&self.code)
+    }
+}
+
+/// Whether the reader of our output went away: the program then ends quietly.
+pub fn is_closed(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+}
+
+impl Output {
+    /// The standard streams. Colours are shown on a terminal, unless `NO_COLOR` says no.
+    pub fn standard(json: bool, quiet: bool) -> Self {
+        let out = io::stdout();
+        let is_terminal = out.is_terminal();
+        let width = comfy_table::Table::new().width().unwrap_or(WIDTH_DEFAULT);
+        Self {
+            coloured: anstream::AutoStream::choice(&out) != anstream::ColorChoice::Never,
+            out: Box::new(out),
+            err: Box::new(anstream::stderr()),
+            json,
+            quiet,
+            width: is_terminal.then_some(width),
+            asks: io::stdin().is_terminal() && io::stderr().is_terminal(),
+        }
+    }
+
+    /// Other streams than the standard ones, and nobody to ask.
+    pub fn to(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>, json: bool, quiet: bool) -> Self {
+        Self { out, err, coloured: false, json, quiet, width: None, asks: false }
+    }
+
+    /// The answer: as JSON if that was asked for, else as text.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn data(&mut self, data: &impl Serialize, text: impl FnOnce(Option<u16>) -> String) -> io::Result<()> {
+        let mut shown = if self.json { escape::json(&serde_json::to_string(data)?) } else { text(self.width) };
+        if !shown.is_empty() && !shown.ends_with('\n') {
+            shown.push('\n');
+        }
+        if !self.coloured {
+            shown = anstream::adapter::strip_str(&shown).to_string();
+        }
+        self.bytes(shown.as_bytes())
+    }
+
+    /// Data that is not ours to change: a file that is written to standard output.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)?;
+        self.out.flush()
+    }
+
+    /// Something that is good to know and is not the answer.
+    pub fn note(&mut self, text: &str) {
+        if !self.quiet && !self.json {
+            self.say(text);
+        }
+    }
+
+    /// What went wrong: what, why, and what to do.
+    pub fn problem(&mut self, problem: &Problem) {
+        if self.json {
+            self.say(&escape::json(&json!({ "error": problem }).to_string()));
+            return;
+        }
+        self.say(&format!("\x1b[1;31merror:\x1b[0m {}", block(&problem.what)));
+        if let Some(why) = &problem.why {
+            self.say(&format!("  \x1b[1mwhy:\x1b[0m {}", block(why)));
+        }
+        if let Some(hint) = problem.hint.as_ref().filter(|hint| !hint.is_empty()) {
+            self.say(&format!(" \x1b[1mhint:\x1b[0m {}", block(hint)));
+        }
+    }
+
+    /// Asks, and takes `y` and `yes` for a yes. `None` when nobody is there to answer.
+    ///
+    /// # Errors
+    /// When the answer can't be read.
+    pub fn ask(&mut self, question: &str) -> io::Result<Option<bool>> {
+        if !self.asks {
+            return Ok(None);
+        }
+        write!(self.err, "{question} [y/N] ")?;
+        self.err.flush()?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        Ok(Some(["y", "yes"].contains(&answer.trim().to_lowercase().as_str())))
+    }
+
+    /// One line to standard error. If nobody can read that either, there is nobody to tell.
+    fn say(&mut self, text: &str) {
+        let _ = writeln!(self.err, "{text}");
+    }
+}

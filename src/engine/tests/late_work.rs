@@ -1,0 +1,83 @@
+//! Late writers: turned away, kept, adopted, discarded.
+
+use super::notes::{Desk, line, line_under, page, reset};
+use crate::domain::limits::ORPHANS_MAX;
+use crate::domain::{Generation, Rejection};
+use crate::engine::{Ask, query};
+
+fn after_reset() -> Desk {
+    let mut desk = Desk::new();
+    desk.send(line("a", 0, "old"));
+    desk.send(reset("a"));
+    desk
+}
+
+fn late(desk: &mut Desk, number: u64, text: &str) -> Option<u64> {
+    match desk.refused(Ask::Command(line_under(1, "a", number, text))) {
+        Rejection::Stale { given: Generation(1), current: Generation(2), orphan, .. } => orphan,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn late_work_changes_nothing_that_is_read_and_is_kept() {
+    let mut desk = after_reset();
+    let number = late(&mut desk, 0, "late").unwrap();
+    desk.restart();
+    assert_eq!(desk.lines("a"), Vec::<String>::new());
+    let orphan = desk.view().orphans[0].clone();
+    assert_eq!((orphan.number, orphan.stage, orphan.by.as_str()), (number, page("a"), "ann"));
+    let command = query::orphan::<super::notes::Notes>(desk.store.as_ref(), desk.entity.id(), number).unwrap();
+    assert_eq!(command, Some(line_under(1, "a", 0, "late")));
+}
+
+#[test]
+fn of_versions_of_one_thing_only_the_better_is_kept() {
+    let mut desk = after_reset();
+    let number = late(&mut desk, 0, "lat");
+    assert_eq!(late(&mut desk, 0, "late and longer"), number);
+    assert_eq!(late(&mut desk, 0, "late"), number);
+    assert_ne!(late(&mut desk, 1, "another"), number);
+    let command = query::orphan::<super::notes::Notes>(desk.store.as_ref(), desk.entity.id(), number.unwrap());
+    assert_eq!(command.unwrap(), Some(line_under(1, "a", 0, "late and longer")));
+}
+
+#[test]
+fn an_adopted_orphan_is_written_under_the_current_generation() {
+    let mut desk = after_reset();
+    let number = late(&mut desk, 0, "late").unwrap();
+    let receipt = desk.ask(Ask::Adopt(number)).unwrap();
+    assert_eq!((desk.lines("a"), receipt.generation), (vec!["late".to_owned()], Some(Generation(2))));
+    assert!(matches!(desk.refused(Ask::Adopt(number)), Rejection::NotFound { .. }));
+}
+
+#[test]
+fn a_discarded_orphan_is_gone_and_audited() {
+    let mut desk = after_reset();
+    let number = late(&mut desk, 0, "late").unwrap();
+    desk.ask(Ask::Discard(number)).unwrap();
+    assert!(desk.view().orphans.is_empty());
+    assert!(matches!(desk.refused(Ask::Adopt(number)), Rejection::NotFound { .. }));
+    let audit = query::audit::<super::notes::Notes>(desk.store.as_ref(), desk.entity.id(), 0, 10).unwrap();
+    assert_eq!(audit.last().unwrap().verb, "discard");
+}
+
+#[test]
+fn there_is_a_most_of_orphans_and_beyond_it_late_work_is_refused_all_the_same() {
+    let mut desk = after_reset();
+    for n in 0..ORPHANS_MAX as u64 {
+        assert!(late(&mut desk, n, "late").is_some());
+    }
+    assert_eq!(late(&mut desk, 5_000, "late"), None);
+    assert_eq!(desk.lines("a"), Vec::<String>::new());
+}
+
+#[test]
+fn generations_that_never_were_are_refused_as_such() {
+    let mut desk = after_reset();
+    for generation in [0, 3, u64::MAX] {
+        let refused = desk.refused(Ask::Command(line_under(generation, "a", 0, "x")));
+        assert!(matches!(refused, Rejection::Invalid { .. }), "{generation}: {refused:?}");
+    }
+    assert!(desk.view().orphans.is_empty());
+}
