@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::command::Cause;
-use super::state::{Stale, Status, StepState, Wait, Workshop};
+use super::state::{ArtifactRef, Stale, Status, StepState, Wait, Workshop};
 use super::turn::Turn;
 use crate::domain::{Inherit, StageId, Timestamp};
 
@@ -118,13 +118,13 @@ fn without_waits(step: &StepState, is_settled: impl Fn(&Wait) -> bool, now: Time
 ///
 /// Other steps may have moved since. One that came back was made from its dependencies as they were then, one that
 /// stayed from those of now: where a dependency is no longer what a step was made from, the step is stale. A step
-/// that an earlier undo made stale this way is as it was again, unless it was worked on.
+/// that stayed and did not move since, or only became stale by an earlier undo, counts as one that came back.
 pub(super) fn restore(state: &mut Workshop, saved: &Workshop, stages: &[StageId], now: Timestamp) {
     let left = state.clone();
     let below: BTreeSet<&StageId> = stages.iter().flat_map(|stage| left.outline.graph.downstream(stage)).collect();
     let order: Vec<StageId> = left.outline.graph.in_dependency_order().cloned().collect();
     for id in &order {
-        let comes_back = stages.contains(id) || (below.contains(id) && was_left_stale(left.get(id), saved.get(id)));
+        let comes_back = stages.contains(id) || (below.contains(id) && is_as_it_was(left.get(id), saved.get(id)));
         if let (true, Some(step), Some(was)) = (comes_back, state.get_mut(id), saved.get(id)) {
             let version = step.artifact_version.max(was.artifact_version);
             step.clone_from(was);
@@ -148,10 +148,19 @@ pub(super) fn restore(state: &mut Workshop, saved: &Workshop, stages: &[StageId]
     }
 }
 
-/// Whether a step is stale now, and has the content that it had when it was not.
-fn was_left_stale(now: Option<&StepState>, then: Option<&StepState>) -> bool {
+/// Whether a step has not moved since, or has only become stale.
+fn is_as_it_was(now: Option<&StepState>, then: Option<&StepState>) -> bool {
     let (Some(now), Some(then)) = (now, then) else { return false };
-    now.stale.is_some()
-        && then.is_begun()
-        && (now.messages, now.artifact_version, now.changed) == (then.messages, then.artifact_version, then.changed)
+    now == then || (now.stale.is_some() && then.is_begun() && work_of(now) == work_of(then))
+}
+
+/// What a step is apart from where it stands.
+fn work_of(step: &StepState) -> StepState {
+    StepState {
+        status: Status::InProgress,
+        completed_at: None,
+        artifact: step.artifact.map(|artifact| ArtifactRef { confirmed: false, ..artifact }),
+        stale: None,
+        ..step.clone()
+    }
 }
