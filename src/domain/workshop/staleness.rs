@@ -118,7 +118,7 @@ fn without_waits(step: &StepState, is_settled: impl Fn(&Wait) -> bool, now: Time
 ///
 /// Other steps may have moved since. One that came back was made from its dependencies as they were then, one that
 /// stayed from those of now: where a dependency is no longer what a step was made from, the step is stale. A step
-/// that stayed and did not move since, or only became stale by an earlier undo, counts as one that came back.
+/// that stayed and did not move since, or only became stale or was begun by an earlier undo, comes back too.
 pub(super) fn restore(state: &mut Workshop, saved: &Workshop, stages: &[StageId], now: Timestamp) {
     let left = state.clone();
     let below: BTreeSet<&StageId> = stages.iter().flat_map(|stage| left.outline.graph.downstream(stage)).collect();
@@ -146,12 +146,21 @@ pub(super) fn restore(state: &mut Workshop, saved: &Workshop, stages: &[StageId]
             *place = step;
         }
     }
+    // Else a workshop could be left with steps to begin and none to complete.
+    if state.is_idle()
+        && let Some((stage, step)) = state.next_begun(now)
+        && let Some(place) = state.get_mut(&stage)
+    {
+        *place = step;
+    }
 }
 
-/// Whether a step has not moved since, or has only become stale.
+/// Whether a step has not moved since, or has only become stale, or was only begun.
 fn is_as_it_was(now: Option<&StepState>, then: Option<&StepState>) -> bool {
     let (Some(now), Some(then)) = (now, then) else { return false };
-    now == then || (now.stale.is_some() && then.is_begun() && work_of(now) == work_of(then))
+    let only_stale = now.stale.is_some() && then.is_begun() && work_of(now) == work_of(then);
+    let only_begun = now.is_untouched() && !then.is_begun();
+    now == then || only_stale || only_begun
 }
 
 /// What a step is apart from where it stands.

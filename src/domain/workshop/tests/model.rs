@@ -230,6 +230,7 @@ impl Model {
             assert_eq!(step.completed_at.is_some(), step.status == Status::Complete, "{name}");
             assert_eq!(step.stale.is_some(), step.status == Status::NeedsRegeneration, "{name}");
             if let Some(artifact) = step.artifact {
+                assert!(artifact.confirmed || step.status != Status::Complete, "{name} is complete unconfirmed");
                 assert!(artifact.version <= step.artifact_version);
                 let bytes = self.world.content(&id(name), &artifact_path(artifact.version)).unwrap();
                 assert_eq!(artifact.digest, Fingerprint::of(&[&bytes]), "{name}");
@@ -240,6 +241,10 @@ impl Model {
                 assert_eq!(now, seen.made_from, "{name} is complete and was made from something else");
             }
         }
+        assert!(
+            !self.world.state.is_idle() || self.world.state.status() == WorkshopStatus::Completed,
+            "nothing to do, and not completed"
+        );
         assert_eq!(self.world.replayed(), self.world.state);
     }
 }
