@@ -325,3 +325,33 @@ fn what_comes_back_is_stale_if_something_else_it_was_made_from_moved_since() {
     world.make("x", "{}");
     assert_eq!(statuses(&world), [Complete, Complete, Complete]);
 }
+
+#[test]
+fn a_step_that_did_not_move_is_not_touched_by_an_undo_above_it() {
+    let mut world = row();
+    world.ok(revise("a"));
+    world.ok(reset("c"));
+    let before = ["a", "b", "c", "d"].map(|stage| world.seen(stage));
+    world.ok(accept("b"));
+    world.undo_last();
+    assert_eq!(["a", "b", "c", "d"].map(|stage| world.seen(stage)), before);
+}
+
+#[test]
+fn a_new_artifact_is_never_confirmed_by_what_happens_upstream() {
+    let mut world = row();
+    world.ok(reset("a"));
+    world.ok(artifact("b", "{\"b\":2}"));
+    world.make("a", "{\"v\":1}");
+    assert_eq!(world.status("b"), InProgress);
+    assert!(!world.step("b").artifact.unwrap().confirmed);
+
+    let mut world = row();
+    world.ok(artifact("c", "{}"));
+    world.ok(confirm("c"));
+    world.ok(reset("a"));
+    world.ok(artifact("c", "{\"c\":2}"));
+    world.make("a", "{\"v\":1}");
+    assert_eq!(world.status("c"), InProgress);
+    assert!(!world.step("c").artifact.unwrap().confirmed);
+}
