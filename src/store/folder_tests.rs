@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
+use super::super::aside::ASIDE;
 use super::super::sled::FAILED;
 use super::super::trust::{CLEAN, RUNNING};
 use super::super::{Change, IndexState, verify};
@@ -158,6 +159,66 @@ fn damage_that_the_markers_do_not_show_is_noticed_when_sled_fails_or_has_lost_fr
         let store = open_folder(folder.path(), small(1)).unwrap();
         assert!(state(&store) == held);
     }
+}
+
+#[test]
+fn a_log_that_ends_before_what_the_index_has_is_refused_and_left_as_it_is() {
+    for all in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        closed(folder.path());
+        let names = || {
+            let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+            names.collect::<std::collections::BTreeSet<_>>()
+        };
+        let mut segments: Vec<_> =
+            names().into_iter().filter(|name| name.to_str().unwrap().ends_with(".seg")).collect();
+        assert!(segments.len() > 1);
+        for gone in segments.drain(if all { 0 } else { segments.len() - 1 }..) {
+            fs::remove_file(folder.path().join(gone)).unwrap();
+        }
+        for _ in 0..2 {
+            let error = open_folder(folder.path(), small(1)).err().unwrap();
+            assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+            assert_eq!(asides(folder.path()), [""; 0]);
+        }
+    }
+}
+
+#[test]
+fn killed_at_any_time_it_has_what_it_acknowledged() {
+    const CHILD: &str = "RESTAGE_TEST_KILLED_FOLDER";
+    if let Some(folder) = std::env::var_os(CHILD) {
+        let store = open_folder(Path::new(&folder), small(1)).unwrap();
+        for i in store.durable().0.. {
+            fill(&store, i..i + 1);
+            println!("\nacknowledged {}", i + 1);
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut acknowledged = 0;
+    for round in 1..=6 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "store::folder::tests::killed_at_any_time_it_has_what_it_acknowledged", "--nocapture"])
+            .env(CHILD, folder.path())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+        let mut numbers = lines.filter_map(|line| line.unwrap().strip_prefix("acknowledged ")?.parse::<u64>().ok());
+        let before = numbers.nth(37 * round).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        acknowledged = numbers.last().unwrap_or(before).max(acknowledged);
+        let store = open_folder(folder.path(), small(1)).unwrap();
+        let durable = store.durable().0;
+        assert!((acknowledged..=acknowledged + 1).contains(&durable), "{acknowledged} {durable}");
+        assert_eq!(store.get(b"last").unwrap().unwrap(), (durable - 1).to_le_bytes());
+        drop(store);
+        let report = verify(folder.path(), small(1).index, &mut |_, _| {}).unwrap();
+        assert_eq!(report.findings, []);
+        assert!(matches!(report.index, IndexState::Compared { .. }), "{report:?}");
+    }
+    assert_eq!(asides(folder.path()), [""; 0], "a kill is no reason to build the index anew");
 }
 
 #[test]
