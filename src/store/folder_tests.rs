@@ -162,6 +162,31 @@ fn damage_that_the_markers_do_not_show_is_noticed_when_sled_fails_or_has_lost_fr
 }
 
 #[test]
+fn an_index_whose_building_was_stopped_is_built_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_folder(folder.path(), small(1)).unwrap();
+    fill(&store, 0..600);
+    compact(&store);
+    let held = state(&store);
+    store.close().unwrap();
+    fs::remove_file(folder.path().join(CLEAN)).unwrap();
+    let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let snapshot = names.into_iter().find(|path| path.to_str().unwrap().ends_with(".snap")).unwrap();
+    let whole = fs::read(&snapshot).unwrap();
+    let mut damaged = whole.clone();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    fs::write(&snapshot, damaged).unwrap();
+    for _ in 0..2 {
+        let error = open_folder(folder.path(), small(1)).err().unwrap();
+        assert!(matches!(&error, StoreError::Damaged { file, .. } if *file == fs::canonicalize(&snapshot).unwrap()));
+        assert!(folder.path().join(INDEX).exists() && !folder.path().join(RUNNING).exists());
+    }
+    fs::write(&snapshot, whole).unwrap();
+    assert!(reopened_anew(folder.path(), &held));
+}
+
+#[test]
 fn a_log_that_ends_before_what_the_index_has_is_refused_and_left_as_it_is() {
     for all in [false, true] {
         let folder = tempfile::tempdir().unwrap();
