@@ -122,7 +122,7 @@ fn after_a_mere_death_the_index_is_used_but_not_after_another_boot() {
 #[test]
 fn an_index_that_is_damaged_or_gone_is_built_anew_with_the_same_state() {
     type Damage = fn(&Path);
-    let damages: [(&str, Damage); 7] = [
+    let damages: [(&str, Damage); 8] = [
         ("deleted", |index| fs::remove_dir_all(index).unwrap()),
         ("emptied", |index| fs::remove_file(index.join("db")).unwrap()),
         ("truncated", |index| {
@@ -132,6 +132,12 @@ fn an_index_that_is_damaged_or_gone_is_built_anew_with_the_same_state() {
         ("garbage", |index| fs::write(index.join("db"), [0xAA; 100_000]).unwrap()),
         ("failed", |index| fs::write(index.join(FAILED), "sled panicked").unwrap()),
         ("marker gone", |index| fs::remove_file(index.with_file_name(CLEAN)).unwrap()),
+        ("frames lost", |index| {
+            let marker = index.with_file_name(CLEAN);
+            let said = fs::read_to_string(&marker).unwrap();
+            assert!(said.contains("\"applied\":600"), "{said}");
+            fs::write(marker, said.replace("\"applied\":600", "\"applied\":601")).unwrap();
+        }),
         ("marker torn", |index| fs::write(index.with_file_name(CLEAN), "{\"applied\":6").unwrap()),
     ];
     for (what, damage) in damages {
