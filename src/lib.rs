@@ -22,5 +22,6 @@ pub use engine::{
 pub use runtime::{AskError, Clock, EffectHandler, Feed, SystemClock};
 pub use store::{BackupInfo, Position, StoreError};
 
+pub mod guide;
 #[cfg(feature = "testkit")]
 pub mod testkit;
