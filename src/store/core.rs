@@ -47,8 +47,7 @@ impl<D: Disk, I: Index> Core<D, I> {
     pub(super) fn new(recovered: Recovered<D, I>, options: LogOptions) -> Self {
         let Recovered { log, index, snapshot, uncovered } = recovered;
         let disk = Arc::clone(&log.disk);
-        let feed =
-            Feed::new(Arc::clone(&disk), options.store_id, Arc::clone(&log.segments), options.recent_bytes_max);
+        let feed = Feed::new(Arc::clone(&disk), options.store_id, Arc::clone(&log.segments), options.recent_bytes_max);
         let space = Space::default();
         space.set_room(log.room());
         Self {
@@ -84,7 +83,10 @@ impl<D: Disk, I: Index> Core<D, I> {
     pub(super) fn poison(&self, error: &StoreError) -> StoreError {
         let poisoned = self.poison.get_or_init(|| {
             tracing::error!(%error, "the store stops: a write failed, and nothing is acknowledged any more");
-            StoreError::Poisoned { cause: error.to_string() }
+            match error {
+                StoreError::Poisoned { .. } => error.clone(),
+                _ => StoreError::Poisoned { cause: error.to_string() },
+            }
         });
         self.overlay.wake();
         poisoned.clone()

@@ -186,12 +186,7 @@ impl<D: Disk> Log<D> {
 }
 
 /// Makes a segment that is durable, name and all. The header is written last: without it there is no segment.
-fn make_segment<D: Disk>(
-    disk: &D,
-    store: StoreId,
-    header: SegmentHeader,
-    room: u64,
-) -> Result<D::File, StoreError> {
+fn make_segment<D: Disk>(disk: &D, store: StoreId, header: SegmentHeader, room: u64) -> Result<D::File, StoreError> {
     let name = segment::name(header.first);
     let path = disk.path(&name);
     let file = disk.create(&name).map_err(|e| StoreError::io("create", &path, e))?;

@@ -103,8 +103,14 @@ fn check_chain<D: Disk>(disk: &D, store: StoreId, snapshot: Position, firsts: &[
 fn find_tail<D: Disk>(reader: &mut SegmentReader<D>) -> Result<Tail, StoreError> {
     // A head is made when all frames before it are durable.
     let before = Position(reader.first().0.saturating_sub(1));
-    let mut tail =
-        Tail { end: SEGMENT_HEADER, last: before, synced: before, unsynced_from: SEGMENT_HEADER, at_ms: 0, torn: false };
+    let mut tail = Tail {
+        end: SEGMENT_HEADER,
+        last: before,
+        synced: before,
+        unsynced_from: SEGMENT_HEADER,
+        at_ms: 0,
+        torn: false,
+    };
     let mut unsynced: VecDeque<(Position, u64)> = VecDeque::new();
     let mut look_from = tail.end;
     while let Some(found) = reader.frame(tail.end)? {
