@@ -58,7 +58,7 @@ fn at_ms(position: u64) -> i64 {
 /// Keys come, change and go; one frame in ten has a large value.
 fn frame(position: u64) -> Frame {
     let mut batch = Batch::default();
-    let bytes = if position % 10 == 0 { 70_000 } else { 100 };
+    let bytes = if position.is_multiple_of(10) { 70_000 } else { 100 };
     batch.put(format!("{:03}", position % 37), vec![position.to_le_bytes()[0]; bytes]);
     batch.delete(format!("{:03}", position * 7 % 37));
     batch.put(format!("new {position:03}"), position.to_le_bytes());

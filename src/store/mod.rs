@@ -4,6 +4,7 @@
 //! checksummed and synced. The [index](index) that reads go to, sled, is derived from them and can be lost: it is never
 //! the only copy of anything. Knows nothing of entities, of what a key means, and of actors.
 
+mod aside;
 mod backup;
 mod blocks;
 mod committer;
@@ -12,6 +13,7 @@ mod core;
 mod disk;
 mod error;
 mod feed;
+mod folder;
 mod frame;
 mod index;
 mod lock;
@@ -35,6 +37,7 @@ mod space;
 #[cfg(test)]
 mod tests;
 mod trust;
+mod verify;
 mod whole;
 
 use std::ops::Bound;
@@ -42,6 +45,7 @@ use std::ops::Bound;
 pub use backup::{BackupInfo, Progress};
 pub use disk::{Disk, DiskFile, OsDisk};
 pub use error::StoreError;
+pub use folder::{FolderOptions, FolderStore, check_backup, open_folder, restore_backup};
 pub use index::{Index, MemoryIndex};
 pub use log_store::LogStore;
 pub use manifest::StoreId;
@@ -51,6 +55,7 @@ pub use restore::UpTo;
 #[cfg(any(test, feature = "testkit"))]
 pub use sim::{Fault, Keep, SimDisk, SimFile};
 pub use sled::{SledIndex, SledOptions};
+pub use verify::{Finding, IndexState, VerifyReport, verify};
 
 /// The number of a frame in the log: 1 for the first, without gaps. 0 stands before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]

@@ -177,11 +177,6 @@ impl<D: Disk> SnapshotReader<D> {
         })
     }
 
-    /// Bytes that were read so far.
-    pub(super) fn offset(&self) -> u64 {
-        self.blocks.offset()
-    }
-
     fn entry(&mut self) -> Result<Option<Entry>, StoreError> {
         while self.taken == self.payload.len() {
             let Some(Block { offset, kind, payload }) = self.blocks.next_block()? else {

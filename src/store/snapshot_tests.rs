@@ -54,7 +54,7 @@ fn a_cut_at_any_operation_leaves_the_old_or_the_new() {
             let info = latest(&after).unwrap().unwrap();
             if info.position == Position(1) {
                 assert_eq!(info, old);
-                assert_eq!(after.list().unwrap(), [old.name.clone()], "what was not finished is removed");
+                assert_eq!(after.list().unwrap(), std::slice::from_ref(&old.name), "what was not finished is removed");
             }
             let expected = if info.position == Position(1) { entries(5, 10) } else { entries(3000, 100) };
             assert_eq!(read(&after, &info).unwrap(), expected);
