@@ -239,5 +239,4 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 }
 
 #[cfg(test)]
-#[path = "sim_tests.rs"]
 mod tests;
