@@ -245,7 +245,8 @@ impl<E: Entity> Instance<E> {
             }
         }
         let found = self.find(store, E::reads(&self.record.state, command))?;
-        let input = Input { now, revision: self.record.revision, fences: &self.record.fences, found: &found };
+        let Record { revision, fences, .. } = &self.record;
+        let input = Input { id: self.keys.id(), now, revision: *revision, fences, found: &found };
         let decision = E::decide(&self.record.state, command, &input)?;
         // Asked last, so that a stage that does not exist is refused as such.
         if let (Some(target), Some(given)) = (&target, given) {
