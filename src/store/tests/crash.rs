@@ -126,6 +126,25 @@ fn a_failed_sync_ends_all_writing_and_readers_still_see_what_is_durable() {
 }
 
 #[test]
+fn a_segment_that_could_not_be_made_does_not_come_back() {
+    let acts: Vec<Act> = (0..6).map(|i| Act::Commit(vec![put(&format!("k{i}"), i, 200)])).collect();
+    for k in 1..=operations_of(&acts) {
+        for later in 1..=6 {
+            let disk = SimDisk::new();
+            disk.fail_at(k, Fault::FailOnce(std::io::ErrorKind::StorageFull));
+            disk.fail_at(k + later, Fault::Stop);
+            let mut told = Told::default();
+            if let Ok(store) = open(&disk, None) {
+                told.run(&store, &acts);
+            }
+            for seed in 0..6 {
+                told.clone().check(&open(&disk.crash(seed, Keep::Random), None).unwrap());
+            }
+        }
+    }
+}
+
+#[test]
 fn a_frame_that_was_cut_off_does_not_come_back_behind_a_new_one() {
     let mut cut = 0;
     for seed in 0..60 {
@@ -137,14 +156,21 @@ fn a_frame_that_was_cut_off_does_not_come_back_behind_a_new_one() {
         disk.fail_at(disk.operations() + 2, Fault::Stop);
         told.commit(&store, &[put("b", 2, 700), put("c", 3, 700)]);
         let left = disk.crash(seed, Keep::Random);
-        let store = open(&left, None).unwrap();
-        told.check(&store);
-        cut += u32::from(told.acknowledged == 1);
-        // A new one ends where the second of them begins, if the first was torn.
-        told.commit(&store, &[put("b", 4, 700)]);
-        told.check(&open(&left.kill(), None).unwrap());
+        let operations = operations_of_opening(&left);
+        for later in 1..=5 {
+            let (left, mut told) = (left.kill(), told.clone());
+            let store = open(&left, None).unwrap();
+            told.check(&store);
+            cut += u32::from(told.acknowledged == 1);
+            // A new one ends where the second of them begins, if the first was torn.
+            left.fail_at(operations + later, Fault::Stop);
+            told.commit(&store, &[put("b", 4, 700)]);
+            for again in after_crashes(&left, seed) {
+                told.clone().check(&open(&again, None).unwrap());
+            }
+        }
     }
-    assert!(cut > 20, "{cut}");
+    assert!(cut > 100, "{cut}");
 }
 
 #[test]
