@@ -11,7 +11,9 @@ mod store;
 pub mod cli;
 
 pub use api::transcript;
-pub use api::{Class, Error, Handle, Kind, Options, Progress, Receipt, Restage, Stats, Unsound, WentBack, Workshop, Workshops};
+pub use api::{
+    Class, Error, Handle, Kind, Options, Progress, Receipt, Restage, Stats, Unsound, WentBack, Workshop, Workshops,
+};
 pub use domain::{
     Decision, Digest, Entity, EntityId, Fate, Fence, Generation, Inherit, Input, Plan, PlanLine, PlanToken, Read,
     Rejection, StageId, Target, Timestamp, Verb, limits, workshop,
