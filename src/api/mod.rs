@@ -16,7 +16,7 @@ pub use restage::{Options, Restage, Stats};
 pub use workshops::{Progress, WentBack, Workshop, Workshops};
 
 // What the facade's signatures name, for the command line: it may name nothing below.
-pub use crate::domain::{EntityId, Fate, Generation, Plan, PlanLine, PlanToken, Rejection, StageId, limits, workshop};
-pub use crate::engine::{Audit, Change, Turn, View};
+pub use crate::domain::{EntityId, Fate, Generation, Plan, PlanToken, Rejection, StageId, Timestamp, limits, workshop};
+pub use crate::engine::{Change, Turn, View};
 pub use crate::runtime::{Clock, SystemClock};
-pub use crate::store::{BackupInfo, IndexState, Position, StoreError, UpTo, VerifyReport};
+pub use crate::store::{BackupInfo, IndexState, Position, UpTo, VerifyReport};

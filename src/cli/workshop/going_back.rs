@@ -181,7 +181,7 @@ fn confirm(call: &mut Call<'_>, text: impl FnOnce() -> String) -> Outcome {
     }
 }
 
-pub(in crate::cli) fn plan_json(plan: &Plan) -> Value {
+fn plan_json(plan: &Plan) -> Value {
     json!({
         "verb": plan.verb,
         "step": plan.stage,
@@ -195,7 +195,7 @@ pub(in crate::cli) fn plan_json(plan: &Plan) -> Value {
     })
 }
 
-pub(in crate::cli) fn plan_text(plan: &Plan, width: Option<u16>) -> String {
+fn plan_text(plan: &Plan, width: Option<u16>) -> String {
     let mut table = Table::new(["", "STEP", "WHAT", "WHY"]);
     for line in &plan.lines {
         let (word, tone) = fate(line.fate);
