@@ -4,6 +4,7 @@ mod database;
 mod error;
 mod handle;
 mod kind;
+mod maintenance;
 pub mod transcript;
 mod workshops;
 
@@ -11,4 +12,11 @@ pub use database::{Options, Restage, Stats};
 pub use error::{Class, Error};
 pub use handle::{Handle, Receipt};
 pub use kind::Kind;
+pub use maintenance::Unsound;
 pub use workshops::{Progress, WentBack, Workshop, Workshops};
+
+// What the facade's signatures name, for the command line: it may name nothing below.
+pub use crate::domain::{EntityId, Fate, Generation, Plan, PlanToken, Rejection, StageId, Timestamp, limits, workshop};
+pub use crate::engine::{Change, Turn, View};
+pub use crate::runtime::{Clock, SystemClock};
+pub use crate::store::{BackupInfo, IndexState, Position, UpTo, VerifyReport};
