@@ -8,7 +8,7 @@ mod maintenance;
 pub mod transcript;
 mod workshops;
 
-pub use database::{Options, Restage, Stats};
+pub use database::{Feed, Options, Restage, Stats};
 pub use error::{Class, Error};
 pub use handle::{Handle, Receipt};
 pub use kind::Kind;

@@ -448,7 +448,7 @@ impl Workshop {
     /// [`Rejection::NotFound`], and the store's.
     pub async fn template(&self) -> Result<Template, Error> {
         let digest = self.view().await?.state.outline.digest;
-        let bytes = self.handle.read(move |store| query::shared(store, digest)).await?;
+        let bytes = self.handle.shared(digest).await?;
         let bytes = bytes.ok_or_else(|| Rejection::not_found("template of workshop", self.id()))?;
         Ok(Template::from_bytes(&bytes)?)
     }

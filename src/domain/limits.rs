@@ -41,6 +41,8 @@ pub const LAYERS_MAX: usize = 1_000;
 pub const ORPHANS_MAX: usize = 1_000;
 /// Most undo points kept for one entity; the oldest is let go for a new one.
 pub const UNDO_POINTS_MAX: usize = 200;
+/// Most timers of one entity.
+pub const TIMERS_MAX: usize = 256;
 /// Most held drafts of one entity; one more commits them early.
 pub const DRAFTS_HELD_MAX: usize = 32_768;
 /// Most bytes of held drafts of one entity; more commits them early.
