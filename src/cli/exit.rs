@@ -43,7 +43,7 @@ impl Exit {
     pub fn of_code(code: &str) -> Self {
         match code {
             "invalid" | "limit" | "too_large" | "usage" | "not_a_data_folder" => Self::Usage,
-            "not_found" => Self::NotFound,
+            "not_found" | "gone" | "not_in_backup" => Self::NotFound,
             "exists" | "conflict" | "stale_generation" | "version_moved" | "plan_moved" | "plan_required"
             | "key_reused" => Self::Conflict,
             "read_only" => Self::Denied,

@@ -126,7 +126,7 @@ async fn go_back(call: &mut Call<'_>, workshop: &Workshop, verb: Verb, apply: &A
             }
             // Asked again under its key, there may be nothing left to plan: then the first answer comes back.
             (Err(_), Some(_)) if call.global.yes => workshop.clone(),
-            (Err(error), _) => return Err(error.into()),
+            (Err(error), _) => return Err(refused(&verb, error)),
         },
     };
     match verb.apply(&workshop).await {
@@ -140,6 +140,16 @@ async fn go_back(call: &mut Call<'_>, workshop: &Workshop, verb: Verb, apply: &A
             Err(stop)
         }
     }
+}
+
+fn refused(verb: &Verb, error: Error) -> Stop {
+    let mut stop = Stop::from(error);
+    if let (Verb::Undo(None), Stop::Problem(problem)) = (verb, &mut stop)
+        && problem.code == "not_found"
+    {
+        problem.what = "there is nothing to undo".into();
+    }
+    stop
 }
 
 fn tell(call: &mut Call<'_>, id: &str, done: Done) -> Outcome {
