@@ -74,6 +74,11 @@ impl<E: Entity> Handle<E> {
         &self.id
     }
 
+    /// Who asks, if that was said.
+    pub(super) fn asker(&self) -> Option<&str> {
+        Some(self.terms.by.as_str()).filter(|by| !by.is_empty())
+    }
+
     /// Says who asks.
     #[must_use]
     pub fn by(&self, name: impl Into<String>) -> Self {

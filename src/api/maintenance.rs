@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::error::Error;
 use super::kind::Kind;
-use super::restage::Restage;
+use super::database::Restage;
 use crate::domain::Entity;
 use crate::engine;
 use crate::runtime::random_id;

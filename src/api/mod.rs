@@ -1,18 +1,18 @@
 //! The typed facade that embedders and the command line use. The one place where errors become codes for people.
 
+mod database;
 mod error;
 mod handle;
 mod kind;
 mod maintenance;
-mod restage;
 pub mod transcript;
 mod workshops;
 
+pub use database::{Options, Restage, Stats};
 pub use error::{Class, Error};
 pub use handle::{Handle, Receipt};
 pub use kind::Kind;
 pub use maintenance::Unsound;
-pub use restage::{Options, Restage, Stats};
 pub use workshops::{Progress, WentBack, Workshop, Workshops};
 
 /// What the facade's signatures name, for the command line: it may name nothing below.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::fence::{Fence, Generation, Inherit};
-use super::id::StageId;
+use super::id::{EntityId, StageId};
 use super::plan::PlanLine;
 use super::rejection::Rejection;
 use super::time::Timestamp;
@@ -113,6 +113,8 @@ pub struct Digest(pub [u8; 32]);
 /// What a decision knows beside state and command.
 #[derive(Debug)]
 pub struct Input<'a> {
+    /// The entity that is asked.
+    pub id: &'a EntityId,
     /// The time of the turn.
     pub now: Timestamp,
     /// How many turns the entity has had; 0 if nobody has created it.

@@ -36,7 +36,7 @@ pub const TEMPLATE_BYTES_MAX: usize = 1 << 20;
 pub const TURN_BYTES_MAX: usize = 32 << 20;
 /// Most content layers that a stage's current generation may inherit from: how often a stage can be revised with
 /// new work in between before it must be reset.
-pub const LAYERS_MAX: usize = 128;
+pub const LAYERS_MAX: usize = 1_000;
 /// Most orphans kept for one entity.
 pub const ORPHANS_MAX: usize = 1_000;
 /// Most undo points kept for one entity; the oldest is let go for a new one.

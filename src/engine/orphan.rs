@@ -1,6 +1,7 @@
 //! Work that a fence turned away: kept as the command it came as, until somebody adopts or discards it.
 
 use serde::{Deserialize, Serialize};
+use sha2::Digest as _;
 
 use super::codec::Tag;
 use super::instance::Instance;
@@ -34,10 +35,10 @@ impl<E: Entity> Instance<E> {
         if !target.work {
             return Err(stale(None).into());
         }
-        let of = E::draft_key(command);
-        let same = |orphan: &&Orphan| {
-            of.is_some() && orphan.of == of && orphan.stage == target.stage && orphan.generation == given
-        };
+        let stored = self.encode(Tag::Orphan, &LateCommand::<E> { command: command.clone() })?;
+        // What is a version of nothing is kept once, however often it is sent.
+        let of = E::draft_key(command).unwrap_or_else(|| sha2::Sha256::digest(&stored).to_vec());
+        let same = |orphan: &&Orphan| orphan.of == of && orphan.stage == target.stage && orphan.generation == given;
         let known = self.record.orphans.iter().find(same);
         if let Some(known) = known {
             let earlier = self.late_command(known.number, store)?;
@@ -48,7 +49,6 @@ impl<E: Entity> Instance<E> {
             return Err(stale(None).into());
         }
         let number = known.map_or(self.record.numbered + 1, |known| known.number);
-        let stored = self.encode(Tag::Orphan, &LateCommand::<E> { command: command.clone() })?;
         let orphan = Orphan {
             number,
             stage: target.stage.clone(),

@@ -107,6 +107,16 @@ impl<E: Entity> Proposal<E> {
             && self.verb.is_none()
     }
 
+    /// Whether its commit can wait for more of the same: it changes state and content, and nothing beside.
+    pub(super) fn can_wait(&self) -> bool {
+        let raises = |change: &Change<E>| matches!(change, Change::Raised(..));
+        self.late.is_none()
+            && self.verb.is_none()
+            && self.effects.is_empty()
+            && self.extra.changes.is_empty()
+            && !self.changes.iter().any(raises)
+    }
+
     /// Whether it leaves an undo point.
     pub(super) fn undoable(&self) -> bool {
         self.verb.is_some() && !self.for_good

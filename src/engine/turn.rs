@@ -77,7 +77,7 @@ impl<E: Entity> Instance<E> {
             }
         }
         if let Some(key) = draft_key
-            && proposal.late.is_none()
+            && proposal.can_wait()
         {
             return Ok(self.hold(key, proposal, terms, now));
         }
@@ -88,7 +88,9 @@ impl<E: Entity> Instance<E> {
             return Ok(Handled { outcome: late.map_or(handled.outcome, Err), ..handled });
         }
         let mut receipt = self.receipt_after(&proposal);
-        let commit = self.commit(proposal, &terms, asked.map(|asked| (asked, &receipt)), store, now)?;
+        // A refusal is not remembered, though it came with a turn that keeps the work: asked again, it is refused again.
+        let known = asked.filter(|_| late.is_none()).map(|asked| (asked, &receipt));
+        let commit = self.commit(proposal, &terms, known, store, now)?;
         receipt.revision = self.record.revision;
         Ok(Handled { commit: Some(commit), outcome: late.map_or(Ok(receipt), Err) })
     }
@@ -245,7 +247,8 @@ impl<E: Entity> Instance<E> {
             }
         }
         let found = self.find(store, E::reads(&self.record.state, command))?;
-        let input = Input { now, revision: self.record.revision, fences: &self.record.fences, found: &found };
+        let Record { revision, fences, .. } = &self.record;
+        let input = Input { id: self.keys.id(), now, revision: *revision, fences, found: &found };
         let decision = E::decide(&self.record.state, command, &input)?;
         // Asked last, so that a stage that does not exist is refused as such.
         if let (Some(target), Some(given)) = (&target, given) {

@@ -2,6 +2,9 @@
 //!
 //! A turn is decided here and handed to the store at once; the actor goes on with its next message while that is being
 //! synced. The store answers the caller, not the actor, so an acknowledgement takes no way back through the mailbox.
+//!
+//! Loading an entity and reading pages of content go to threads of their own. The few single keys that a decision looks at
+//! are read in place: they are mostly in memory, and a hop to another thread and back would cost more.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

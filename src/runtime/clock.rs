@@ -27,11 +27,11 @@ impl Clock for SystemClock {
 pub(super) struct Moment(Instant);
 
 impl Moment {
-    pub(super) fn now() -> Self {
+    pub(super) fn current() -> Self {
         Self(Instant::now())
     }
 
-    pub(super) fn elapsed(self) -> Duration {
+    pub(super) fn ago(self) -> Duration {
         self.0.elapsed()
     }
 

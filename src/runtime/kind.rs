@@ -54,7 +54,7 @@ impl<E: Entity> KindState<E> {
         request: Request<E>,
         within: Duration,
     ) -> Result<Receipt<E::Reply>, AskError> {
-        let deadline = Moment::now().after(within);
+        let deadline = Moment::current().after(within);
         let letter = |reply| Letter::Ask(request, deadline, reply);
         self.within(within, self.exchange(id, letter, deadline)).await
     }
@@ -66,7 +66,7 @@ impl<E: Entity> KindState<E> {
         range: Option<(StageId, PageRange)>,
         within: Duration,
     ) -> Result<(View<E>, Page), AskError> {
-        let deadline = Moment::now().after(within);
+        let deadline = Moment::current().after(within);
         self.within(within, self.exchange(id, |reply| Letter::Look(range, reply), deadline)).await
     }
 

@@ -142,7 +142,7 @@ impl Runtime {
             return Ok(());
         }
         let most = self.inner.shared.options.shutdown_most;
-        let deadline = Moment::now().after(most);
+        let deadline = Moment::current().after(most);
         let mut left = true;
         loop {
             let kinds = self.inner.kinds();

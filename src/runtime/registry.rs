@@ -53,12 +53,12 @@ impl<E: Entity> Registry<E> {
     pub(super) fn addr(&self, id: &EntityId, start: impl FnOnce(u64) -> Addr<EntityActor<E>>) -> Addr<EntityActor<E>> {
         let mut shard = self.shard(id);
         if let Some(slot) = shard.get_mut(id) {
-            slot.used = Moment::now();
+            slot.used = Moment::current();
             return slot.addr.clone();
         }
         let serial = self.next_serial.fetch_add(1, Ordering::Relaxed);
         let addr = start(serial);
-        shard.insert(id.clone(), Slot { addr: addr.clone(), serial, used: Moment::now() });
+        shard.insert(id.clone(), Slot { addr: addr.clone(), serial, used: Moment::current() });
         self.active.fetch_add(1, Ordering::Relaxed);
         addr
     }
@@ -91,7 +91,7 @@ impl<E: Entity> Registry<E> {
         let mut used: Vec<(Duration, Addr<EntityActor<E>>)> = Vec::new();
         for shard in &self.shards {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            used.extend(shard.values().map(|slot| (slot.used.elapsed(), slot.addr.clone())));
+            used.extend(shard.values().map(|slot| (slot.used.ago(), slot.addr.clone())));
         }
         used.sort_by_key(|(unused_for, _)| std::cmp::Reverse(*unused_for));
         let too_many = used.len().saturating_sub(most);

@@ -115,3 +115,15 @@ fn many_drafts_are_committed_early() {
     }
     assert_eq!(desk.commits, 1);
 }
+
+#[test]
+fn a_draft_that_does_more_than_change_content_is_committed_at_once() {
+    let mut desk = Desk::new();
+    desk.send(line("a", 0, "x"));
+    let receipt = desk.draft(reset("a"));
+    assert_eq!((desk.commits, desk.view().pending), (2, 0));
+    assert!(receipt.undo_point.is_some());
+    let at = desk.now();
+    desk.draft(super::notes::Command::Remind { page: page("a"), at });
+    assert_eq!(crate::engine::query::owed::<super::notes::Notes>(desk.store.as_ref(), 10).unwrap().len(), 1);
+}
