@@ -5,6 +5,7 @@ pub mod exit;
 mod logs;
 mod maintenance;
 pub mod output;
+mod plan;
 mod signals;
 mod stop;
 mod template;

@@ -7,8 +7,8 @@ use super::{WIDTH, claim, tell};
 use crate::api::workshop::{Status, Template, WorkshopKind};
 use crate::api::{EntityId, Fate, Plan, Restage, StageId, View, Workshop, transcript};
 use crate::cli::output::{Output, Table};
+use crate::cli::plan::fate;
 use crate::cli::stop::Outcome;
-use crate::cli::workshop::fate;
 
 /// A conversation as users have them: several languages, quotes, emoji.
 const CONVERSATION: &str = include_str!("conversation.jsonl");

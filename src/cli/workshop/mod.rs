@@ -9,7 +9,6 @@ mod transfer;
 
 use std::path::Path;
 
-pub(super) use going_back::fate;
 use serde_json::{Map, Value, json};
 
 use super::args::{FenceArgs, Global, Settings, StepArgs, WorkshopVerb};
