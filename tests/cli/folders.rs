@@ -121,8 +121,11 @@ fn a_process_that_is_asked_to_end_commits_its_drafts() {
 #[test]
 fn a_reader_that_goes_away_ends_it_quietly() {
     let program = garden();
-    let ran = program.shell("restage template show design-thinking | true");
-    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    let mut reading = program.start(&["workshop", "import", "garden", "challenge", "-", "--json"]);
+    drop(reading.stdout.take());
+    reading.stdin.take().unwrap().write_all(MESSAGE).unwrap();
+    let ran = Ran::of(reading);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(141), ""));
 }
 
 #[test]

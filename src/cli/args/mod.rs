@@ -23,7 +23,7 @@ Examples:
   restage workshop reset garden challenge --dry-run     what would be cleared, kept and made stale
   restage workshop undo garden                          and it is back
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 not allowed, 6 data folder in use, 130 or 143 interrupted.";
+Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 not allowed, 6 data folder in use;\nabove 128: ended by a signal.";
 
 /// Staged work that can be taken back: reset, revise and undo that no late writer and no crash can spoil.
 #[derive(Debug, Parser)]
