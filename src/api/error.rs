@@ -62,7 +62,7 @@ impl Error {
             AskError::Failed(Failure::Store(error)) => match error {
                 StoreError::InUse { .. } => Class::Conflict,
                 StoreError::TooLarge { .. } => Class::Invalid,
-                StoreError::Gone { .. } => Class::NotFound,
+                StoreError::Gone { .. } | StoreError::NotInBackup { .. } => Class::NotFound,
                 StoreError::DiskFull { .. } | StoreError::Closed => Class::Unavailable,
                 StoreError::Poisoned { .. } => Class::Uncertain,
                 _ => Class::Storage,
@@ -89,6 +89,7 @@ impl Error {
                 StoreError::TooLarge { .. } => "too_large",
                 StoreError::Poisoned { .. } => "poisoned",
                 StoreError::Gone { .. } => "gone",
+                StoreError::NotInBackup { .. } => "not_in_backup",
                 StoreError::Closed => "closed",
                 _ => "io",
             },

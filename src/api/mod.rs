@@ -15,8 +15,16 @@ pub use kind::Kind;
 pub use maintenance::Unsound;
 pub use workshops::{Progress, WentBack, Workshop, Workshops};
 
-// What the facade's signatures name, for the command line: it may name nothing below.
-pub use crate::domain::{EntityId, Fate, Generation, Plan, PlanToken, Rejection, StageId, Timestamp, limits, workshop};
-pub use crate::engine::{Change, Turn, View};
-pub use crate::runtime::{Clock, SystemClock};
-pub use crate::store::{BackupInfo, IndexState, Position, UpTo, VerifyReport};
+/// What the facade's signatures name, for the command line: it may name nothing below.
+#[cfg(feature = "cli")]
+mod named {
+    pub(crate) use crate::domain::{
+        EntityId, Fate, Generation, Plan, PlanToken, Rejection, StageId, Timestamp, limits, workshop,
+    };
+    pub(crate) use crate::engine::{Change, Turn, View};
+    pub(crate) use crate::runtime::{Clock, SystemClock};
+    pub(crate) use crate::store::{BackupInfo, IndexState, Position, UpTo, VerifyReport};
+}
+
+#[cfg(feature = "cli")]
+pub(crate) use named::*;

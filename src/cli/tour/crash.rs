@@ -10,7 +10,7 @@ use std::{env, thread};
 
 use serde::Deserialize;
 
-use super::{claim, now, tell};
+use super::{claim, moment, tell};
 use crate::api::workshop::Template;
 use crate::api::{EntityId, Restage, StageId};
 use crate::cli::output::Output;
@@ -48,12 +48,12 @@ pub(super) async fn run(folder: &Path, output: &mut Output) -> Outcome<Crash> {
 
     let data = folder.to_path_buf();
     let killed = tokio::task::spawn_blocking(move || kill_in_the_middle(&data)).await;
-    let acknowledged = killed.map_err(|error| failed(error.to_string()))??;
+    let acknowledged = killed.map_err(|error| failed(&error))??;
     tell(output, &format!("   the process was killed; it had acknowledged {} messages", acknowledged.len()))?;
 
-    let before = now();
+    let before = moment();
     let restage = Restage::open(folder).await?;
-    let recovery = now().since(before);
+    let recovery = moment().since(before);
     let stored = restage.workshops()?.get(&id).conversation(&step).await?;
     restage.shutdown().await?;
     let there: HashMap<&str, &str> =
@@ -72,20 +72,20 @@ pub(super) async fn run(folder: &Path, output: &mut Output) -> Outcome<Crash> {
 
 /// Has this very program import messages from a pipe, and kills it in the middle. Gives the ids that it acknowledged.
 fn kill_in_the_middle(folder: &Path) -> Outcome<Vec<String>> {
-    let program = env::current_exe().map_err(|error| failed(error.to_string()))?;
+    let program = env::current_exe().map_err(|error| failed(&error))?;
     let mut child = Command::new(program)
         .args(["workshop", "import", "crash", "challenge", "-", "--json", "--by", "ann", "--data"])
         .arg(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .map_err(|error| failed(error.to_string()))?;
+        .map_err(|error| failed(&error))?;
     let input = child.stdin.take();
     let sender = thread::spawn(move || input.map(send_until_refused));
     let acknowledged = read_and_kill(&mut child);
     // Whatever was read, the process does not outlive the tour.
     let _ = child.kill();
-    let status = child.wait().map_err(|error| failed(error.to_string()))?;
+    let status = child.wait().map_err(|error| failed(&error))?;
     let _ = sender.join();
     let acknowledged = acknowledged?;
     claim(status.signal() == Some(SIGKILL), "the process was ended by SIGKILL")?;
@@ -105,15 +105,15 @@ fn send_until_refused(mut input: ChildStdin) {
 
 /// Reads acknowledgements, kills, and reads those that were on their way.
 fn read_and_kill(child: &mut Child) -> Outcome<Vec<String>> {
-    let answers = child.stdout.take().ok_or_else(|| failed("its answers can't be read".into()))?;
+    let answers = child.stdout.take().ok_or_else(|| failed(&"its answers can't be read"))?;
     let mut acknowledged = Vec::new();
     for line in BufReader::new(answers).lines() {
-        let line = line.map_err(|error| failed(error.to_string()))?;
+        let line = line.map_err(|error| failed(&error))?;
         // The last line may be cut short: then it said nothing.
         let Ok(Acknowledged { id }) = serde_json::from_str(&line) else { break };
         acknowledged.push(id);
         if acknowledged.len() == ACKNOWLEDGED_BEFORE {
-            child.kill().map_err(|error| failed(error.to_string()))?;
+            child.kill().map_err(|error| failed(&error))?;
         }
     }
     Ok(acknowledged)
@@ -127,6 +127,6 @@ fn content(id: &str) -> String {
     format!("What was said under {id}, and is on disk when it is acknowledged.")
 }
 
-fn failed(why: String) -> Stop {
+fn failed(why: &dyn std::fmt::Display) -> Stop {
     Stop::problem("tour_failed", format!("the tour can't go on: {why}"), "")
 }

@@ -31,13 +31,13 @@ struct Seen {
 }
 
 pub(super) async fn run(args: &TourArgs, output: &mut Output) -> Outcome {
-    let began = now();
+    let began = moment();
     let folder = Folder::make(args.keep)?;
     let seen = tokio::select! {
         seen = Box::pin(all(&folder, output)) => seen?,
         exit = signals::asked_to_end() => return Err(exit.map_or_else(Stop::Output, Stop::Signal)),
     };
-    let took = now().since(began);
+    let took = moment().since(began);
     tell(output, &format!("\nAll of it held. It took {:.1} s.", took.as_secs_f64()))?;
     last_words(&folder, args.keep, output)?;
     if output.is_json() {
@@ -101,6 +101,6 @@ fn claim(holds: bool, what: &str) -> Outcome {
     Err(Stop::problem("tour_failed", format!("this should hold, and does not: {what}"), hint))
 }
 
-fn now() -> Timestamp {
+fn moment() -> Timestamp {
     SystemClock.now()
 }

@@ -51,13 +51,15 @@ struct Written {
 pub(super) async fn run(story: &Story, output: &mut Output) -> Outcome<Race> {
     tell(output, &format!("\n2. A reset, while somebody writes to {}", story.research))?;
     let (send, mut saved) = watch::channel(0);
+    let (reset_is_done, go_on) = watch::channel(false);
     let generation = story.workshop.view().await?.generation(&story.research);
     let writer = story.workshop.by("facilitator").under(generation);
-    let writer = tokio::spawn(write(writer, story.research.clone(), send));
+    let writer = tokio::spawn(write(writer, story.research.clone(), send, go_on));
     let waited = saved.wait_for(|saved| *saved >= SNAPSHOTS_BEFORE).await.is_ok();
     claim(waited, "the writer writes before the reset")?;
 
     let moved = reset(story, output).await?;
+    reset_is_done.send_replace(true);
     let written = writer.await.map_err(|error| Stop::problem("tour_failed", error.to_string(), ""))??;
     tell_race(&written, generation, moved, output)?;
     let orphan = written.orphan.unwrap_or_default();
@@ -67,7 +69,7 @@ pub(super) async fn run(story: &Story, output: &mut Output) -> Outcome<Race> {
     for step in [&story.stakeholders, &story.research] {
         claim(view.state.step(step)?.status == Status::NeedsRegeneration, "what was made from it is stale")?;
     }
-    claim(!REPLY.is_empty() && written.last_saved.len() < REPLY.len(), "the reset came in the middle")?;
+    claim(written.last_saved.len() < REPLY.len(), "the reset came in the middle")?;
     let Written { saved, refused, last_saved: durable, .. } = written;
     Ok(Race { saved, refused, orphan, durable, whole: REPLY.to_owned() })
 }
@@ -80,6 +82,7 @@ async fn reset(story: &Story, output: &mut Output) -> Outcome<usize> {
         match workshop.reset(&story.challenge).await {
             Ok(_) => {
                 tell_plan(&plan, output)?;
+                tell(output, &format!("   done as planned: reset --plan {}", plan.token))?;
                 return Ok(moved);
             }
             Err(error) if matches!(error.rejection(), Some(Rejection::PlanMoved { .. })) => {}
@@ -89,13 +92,23 @@ async fn reset(story: &Story, output: &mut Output) -> Outcome<usize> {
     Err(Stop::problem("tour_failed", format!("the plan moved {TRIES} times"), "try again on a less busy machine"))
 }
 
-/// Streams the reply: each snapshot is the whole of what was said so far.
-async fn write(workshop: Workshop, step: StageId, saved: watch::Sender<usize>) -> Outcome<Written> {
+/// Streams the reply: each snapshot is the whole of what was said so far. On a slow machine the last part waits for the
+/// reset, which is to come in the middle.
+async fn write(
+    workshop: Workshop,
+    step: StageId,
+    saved: watch::Sender<usize>,
+    mut go_on: watch::Receiver<bool>,
+) -> Outcome<Written> {
     let mut written = Written::default();
     let ends: Vec<usize> = REPLY.match_indices(' ').map(|(at, _)| at).chain([REPLY.len()]).collect();
     for end in ends {
         let content = REPLY.get(..end).unwrap_or(REPLY).to_owned();
         let finished = end == REPLY.len();
+        if end > REPLY.len() / 4 * 3 {
+            // The sender goes away only when the tour has failed elsewhere.
+            let _ = go_on.wait_for(|done| *done).await;
+        }
         let message = Message {
             id: "reply-1".into(),
             role: Role::Assistant,

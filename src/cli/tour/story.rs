@@ -7,8 +7,8 @@ use super::{WIDTH, claim, tell};
 use crate::api::workshop::{Status, Template, WorkshopKind};
 use crate::api::{EntityId, Fate, Plan, Restage, StageId, View, Workshop, transcript};
 use crate::cli::output::{Output, Table};
+use crate::cli::plan::fate;
 use crate::cli::stop::Outcome;
-use crate::cli::workshop::fate;
 
 /// A conversation as users have them: several languages, quotes, emoji.
 const CONVERSATION: &str = include_str!("conversation.jsonl");
@@ -120,7 +120,8 @@ pub(super) async fn undo(story: &Story, race: &Race, output: &mut Output) -> Out
     tell(output, "\n3. Undo")?;
     let plan = story.workshop.handle().preview_undo(None).await?;
     tell_plan(&plan, output)?;
-    story.workshop.plan(plan.token).handle().undo(None).await?;
+    story.workshop.plan(plan.token.clone()).handle().undo(None).await?;
+    tell(output, &format!("   done as planned: undo --plan {}", plan.token))?;
     let after = story.export(&story.challenge).await?;
     tell(output, &format!("   before   {} {} bytes", digest(CONVERSATION.as_bytes()), CONVERSATION.len()))?;
     tell(output, &format!("   after    {} {} bytes", digest(&after), after.len()))?;
