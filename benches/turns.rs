@@ -40,7 +40,7 @@ type Result<T> = std::result::Result<T, Error>;
 #[global_allocator]
 static ALLOCATOR: alloc::Counting = alloc::Counting;
 
-const CASES: &[&str] = &["turns", "hot", "reset", "auto-save", "population", "rules"];
+const CASES: &[&str] = &["turns", "sustained", "hot", "reset", "auto-save", "population", "rules"];
 
 /// What was asked for.
 #[derive(Debug, Default)]
@@ -100,6 +100,9 @@ fn main() -> Result<()> {
 async fn run(args: &Args, dir: &Path, table: &mut Table) -> Result<()> {
     if args.wants("turns") {
         throughput::durable(&dir.join("turns"), args.quick, table).await?;
+    }
+    if args.wants("sustained") {
+        throughput::sustained(&dir.join("sustained"), args.quick, table).await?;
     }
     if args.wants("hot") {
         throughput::hot(&dir.join("hot"), args.quick, table).await?;

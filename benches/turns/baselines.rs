@@ -10,7 +10,7 @@ use std::thread;
 use tokio::sync::oneshot;
 
 use crate::Result;
-use crate::load::{COMMAND_BYTES, Durable};
+use crate::load::{COMMAND, Durable};
 
 /// Most commands that are made durable together.
 const GROUP_MOST: usize = 4096;
@@ -54,7 +54,7 @@ impl Grouped {
 
 impl Durable for Grouped {
     async fn turn(&self, caller: usize, number: u64) -> Result<()> {
-        let bytes = format!("{number:0>width$}", width = COMMAND_BYTES).into_bytes();
+        let bytes = COMMAND.to_vec();
         let mut key = [0; 12];
         key[..4].copy_from_slice(&u32::try_from(caller)?.to_be_bytes());
         key[4..].copy_from_slice(&number.to_be_bytes());

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 
-/// Bytes of a command.
-pub(crate) const COMMAND_BYTES: usize = 200;
+/// A command: 200 bytes.
+pub(crate) const COMMAND: [u8; 200] = [b'x'; 200];
 
 /// What makes a caller's command durable.
 pub(crate) trait Durable: Send + Sync + 'static {

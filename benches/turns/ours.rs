@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 use crate::Result;
-use crate::load::{COMMAND_BYTES, Durable};
+use crate::load::{COMMAND, Durable};
 
 /// The kind.
 #[derive(Clone, Debug)]
@@ -76,8 +76,8 @@ impl Ours {
 }
 
 impl Durable for Ours {
-    async fn turn(&self, caller: usize, number: u64) -> Result<()> {
-        let text = format!("{number:0>width$}", width = COMMAND_BYTES);
+    async fn turn(&self, caller: usize, _: u64) -> Result<()> {
+        let text = str::from_utf8(&COMMAND)?.to_owned();
         self.handles[caller].send(Note { stage: self.stage.clone(), text }).await?;
         Ok(())
     }

@@ -78,6 +78,25 @@ pub(crate) async fn durable(dir: &Path, quick: bool, table: &mut Table) -> Resul
     Ok(restage.shutdown().await?)
 }
 
+/// Many actors for so long that what is held back of the index, and of snapshots, has to be paid for.
+pub(crate) async fn sustained(dir: &Path, quick: bool, table: &mut Table) -> Result<()> {
+    const CALLERS: usize = 256;
+    fs::create_dir_all(dir)?;
+    let seconds = if quick { 4 } else { 20 };
+    let window = Window { warm: Duration::from_millis(200), measured: Duration::from_secs(seconds) };
+    let restage = open(&dir.join("ours")).await?;
+    let ours = Arc::new(Ours::new(&restage, CALLERS, CALLERS)?);
+    let sled = Arc::new(Grouped::new(BareSled::open(&dir.join("sled"))?));
+    let ours = closed_loop(&ours, CALLERS, 0, window).await?;
+    restage.shutdown().await?;
+    rest().await;
+    let sled = closed_loop(&sled, CALLERS, 0, window).await?;
+    let name = |what: &str| format!("{CALLERS} actors for {seconds} s, {what}");
+    table.row(&name("turns beside sled"), ours.per_second, sled.per_second, "/s", Goal::AtLeast(1.0))?;
+    table.row(&name("p50 beside sled"), ours.p50_us, sled.p50_us, "us", Goal::None)?;
+    table.row(&name("p99 beside sled"), ours.p99_us, sled.p99_us, "us", Goal::AtMost(2.0))
+}
+
 /// One actor with many commands under way, beside as many actors with one each.
 pub(crate) async fn hot(dir: &Path, quick: bool, table: &mut Table) -> Result<()> {
     const CALLERS: usize = 64;

@@ -48,8 +48,8 @@ impl<D: Disk, I: Index> LogStore<D, I> {
             Self { core: Arc::new(Core::new(recovered, options)), threads: Mutex::default(), ending: Arc::default() };
         if threads {
             store.spawn("store-commit", |core, _| core.run_committer())?;
-            store.spawn("store-apply", |core, _| run_applier(core))?;
-            store.spawn("store-compact", run_compactor)?;
+            store.spawn("store-apply", |core, _| behind(|| run_applier(core)))?;
+            store.spawn("store-compact", |core, ending| behind(|| run_compactor(core, ending)))?;
         }
         Ok(store)
     }
@@ -173,6 +173,17 @@ impl<D: Disk, I: Index> Drop for LogStore<D, I> {
     fn drop(&mut self) {
         self.end_threads();
     }
+}
+
+/// Does work that nobody waits for on what the acknowledging threads leave of the processors. It stays bounded: commits
+/// wait for the index when that is too far behind.
+fn behind(work: impl FnOnce()) {
+    const NICE: i32 = 10;
+    // For this thread, and the ones that it starts. Without it the work is done all the same.
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!(%error, "a thread could not be made to stand back");
+    }
+    work();
 }
 
 /// The thread that brings the index up to what is durable.
