@@ -10,8 +10,8 @@ use super::options::{LogOptions, LogStats};
 use super::queue::Submission;
 use super::{Batch, Disk, Done, Entry, Frame, Index, Position, Store, StoreError, Urgency, recovery};
 
-/// How long changes gather before they are applied to the index together.
-const GATHER: Duration = Duration::from_millis(2);
+/// With nothing committed for so long, what has gathered is applied to the index.
+const GATHER: Duration = Duration::from_millis(50);
 /// How often it is looked whether a snapshot is due.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(1);
 
@@ -48,8 +48,8 @@ impl<D: Disk, I: Index> LogStore<D, I> {
             Self { core: Arc::new(Core::new(recovered, options)), threads: Mutex::default(), ending: Arc::default() };
         if threads {
             store.spawn("store-commit", |core, _| core.run_committer())?;
-            store.spawn("store-apply", |core, _| behind(|| run_applier(core)))?;
-            store.spawn("store-compact", |core, ending| behind(|| run_compactor(core, ending)))?;
+            store.spawn("store-apply", |core, _| run_applier(core))?;
+            store.spawn("store-compact", run_compactor)?;
         }
         Ok(store)
     }
@@ -175,17 +175,6 @@ impl<D: Disk, I: Index> Drop for LogStore<D, I> {
     }
 }
 
-/// Does work that nobody waits for on what the acknowledging threads leave of the processors. It stays bounded: commits
-/// wait for the index when that is too far behind.
-fn behind(work: impl FnOnce()) {
-    const NICE: i32 = 10;
-    // For this thread, and the ones that it starts. Without it the work is done all the same.
-    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-        tracing::debug!(%error, "a thread could not be made to stand back");
-    }
-    work();
-}
-
 /// The thread that brings the index up to what is durable.
 fn run_applier<D: Disk, I: Index>(core: &Core<D, I>) {
     loop {
@@ -194,7 +183,7 @@ fn run_applier<D: Disk, I: Index>(core: &Core<D, I>) {
         if ended() {
             return;
         }
-        thread::sleep(GATHER);
+        gather(core, &ended);
         if let Err(error) = core.apply() {
             tracing::error!(%error, "the index could not be written to");
             return;
@@ -202,8 +191,30 @@ fn run_applier<D: Disk, I: Index>(core: &Core<D, I>) {
     }
 }
 
+/// Lets changes gather while commits keep coming: the index takes as much of the processors as they do, and nobody waits
+/// for it. Not beyond half of what may gather, since then they would have to.
+fn gather<D: Disk, I: Index>(core: &Core<D, I>, ended: impl Fn() -> bool) {
+    loop {
+        let before = core.durable();
+        thread::sleep(GATHER);
+        if ended() || core.durable() == before || core.overlay.bytes() >= core.options.overlay_bytes_max / 2 {
+            return;
+        }
+    }
+}
+
+/// Has this thread stand back behind those that callers wait for.
+fn stand_back() {
+    const NICE: i32 = 10;
+    // Without it the work is done all the same.
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!(%error, "a thread could not be made to stand back");
+    }
+}
+
 /// The thread that writes snapshots.
 fn run_compactor<D: Disk, I: Index>(core: &Core<D, I>, ending: &Ending) {
+    stand_back();
     let mut ended = ending.ended.lock().unwrap_or_else(PoisonError::into_inner);
     while !*ended {
         if core.wants_snapshot() {
