@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::keys::class;
 use crate::store::{Batch, Change};
 
 /// The turns of one entity that are on their way to disk.
@@ -39,15 +40,19 @@ impl Inflight {
         self.durable.load(Ordering::Acquire)
     }
 
-    /// Remembers what the turn up to `revision` writes.
+    /// Remembers what the turn up to `revision` writes, as far as a turn may look at it.
     pub(super) fn sent(&mut self, revision: u64, batch: &Batch) -> Ticket {
         self.forget_durable();
-        let mut keys = Vec::with_capacity(batch.changes.len());
+        let mut keys = Vec::new();
         for change in &batch.changes {
             let (key, value) = match change {
-                Change::Put(key, value) => (key, Some(value.clone())),
+                Change::Put(key, value) => (key, Some(value)),
                 Change::Delete(key) => (key, None),
             };
+            if !class::is_read_by_turns(key) {
+                continue;
+            }
+            let value = value.cloned();
             keys.push(key.clone());
             self.values.insert(key.clone(), (revision, value));
         }
@@ -57,6 +62,7 @@ impl Inflight {
 
     /// What a turn on its way has made of a key: `None` if none touches it.
     pub(super) fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        debug_assert!(class::is_read_by_turns(key), "a turn looks at what is not remembered for it");
         self.values.get(key).map(|(_, value)| value.as_deref())
     }
 
