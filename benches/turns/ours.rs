@@ -1,7 +1,7 @@
 //! An entity kind of the bench's own, as any embedder would write one: a list of notes.
 
-use restage::{Decision, Entity, EntityId, Generation, Handle, Input, Options, Rejection, Restage, StageId, Target};
 use restage::Timestamp;
+use restage::{Decision, Entity, EntityId, Generation, Handle, Input, Options, Rejection, Restage, StageId, Target};
 use serde::{Deserialize, Serialize};
 
 use std::path::Path;

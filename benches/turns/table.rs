@@ -46,10 +46,7 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) fn new(bench: &'static str, json: Option<&Path>) -> Result<Self> {
         let json = json.map(File::create).transpose()?;
-        println!(
-            "{:<44} {:>12} {:>12} {:<8} {:>7} {:>8}  met",
-            "case", "ours", "baseline", "unit", "ratio", "target"
-        );
+        println!("{:<44} {:>12} {:>12} {:<8} {:>7} {:>8}  met", "case", "ours", "baseline", "unit", "ratio", "target");
         Ok(Self { bench, json, missed: Vec::new() })
     }
 

@@ -111,6 +111,12 @@ pub(crate) async fn hot(dir: &Path, quick: bool, table: &mut Table) -> Result<()
         samples[1].push(closed_loop(&many, CALLERS, 0, plan.window).await?);
     }
     let [one, many] = samples.map(|samples| middle(&samples));
-    table.row("one actor, 64 under way, beside 64 actors", one.per_second, many.per_second, "/s", Goal::AtLeast(0.5))?;
+    table.row(
+        "one actor, 64 under way, beside 64 actors",
+        one.per_second,
+        many.per_second,
+        "/s",
+        Goal::AtLeast(0.5),
+    )?;
     Ok(restage.shutdown().await?)
 }
