@@ -29,7 +29,6 @@ const LAYERS: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("actix", &["runtime/"]),
     ("anstream", &["cli/"]),
-    ("anyhow", &["cli/", "main.rs"]),
     ("bincode", &["engine/codec.rs", "domain/workshop/template.rs"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/"]),

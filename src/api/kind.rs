@@ -8,7 +8,7 @@ use super::handle::Handle;
 use crate::domain::{Entity, EntityId};
 use crate::engine::query;
 use crate::runtime::{EffectHandler, KindState, Runtime};
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 
 /// The entities of one kind. Cheap to clone.
 pub struct Kind<E: Entity> {
@@ -34,6 +34,10 @@ impl<E: Entity> Kind<E> {
         let state = runtime.kind::<E>()?;
         let within = runtime.options().deadline;
         Ok(Self { state, runtime, within })
+    }
+
+    pub(super) fn store(&self) -> Arc<dyn Store> {
+        self.state.store()
     }
 
     /// One entity; it need not exist.

@@ -264,6 +264,25 @@ impl Workshop {
         Ok(all)
     }
 
+    /// The conversation of a step as it was in an older generation, as long as an undo point keeps that.
+    ///
+    /// # Errors
+    /// [`Rejection::NotFound`] when that generation is not kept, and as of [`view`](Self::view).
+    pub async fn archived(&self, step: &StageId, generation: Generation) -> Result<Vec<StoredMessage>, Error> {
+        let view = self.view().await?;
+        view.state.step(step)?;
+        let remembered = view.undo_points.iter().filter_map(|point| point.fences.get(step));
+        let fence = remembered.chain(view.fences.get(step)).find(|fence| fence.generation == generation);
+        let layers = fence.map(|fence| fence.layers.clone());
+        let layers = layers.ok_or_else(|| Rejection::not_found(format!("generation of {step}"), generation))?;
+        let (id, stage) = (self.id().clone(), step.clone());
+        let range = PageRange { prefix: MESSAGES_PREFIX.to_vec(), after: None, most: usize::MAX };
+        let read =
+            move |store: &dyn crate::store::Store| query::content::<WorkshopKind>(store, &id, &stage, &layers, &range);
+        let page = self.handle.read(read).await?;
+        Ok(page.iter().map(|(_, bytes)| StoredMessage::from_bytes(bytes)).collect::<Result<_, _>>()?)
+    }
+
     /// Goes to another sub-step.
     ///
     /// # Errors

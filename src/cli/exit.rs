@@ -19,6 +19,8 @@ pub enum Exit {
     Unreachable,
     /// Ctrl-C.
     Interrupted,
+    /// The system asked it to end.
+    Terminated,
 }
 
 impl Exit {
@@ -33,13 +35,14 @@ impl Exit {
             Self::Denied => 5,
             Self::Unreachable => 6,
             Self::Interrupted => 130,
+            Self::Terminated => 143,
         }
     }
 
     /// The end that an error of this code stands for.
     pub fn of_code(code: &str) -> Self {
         match code {
-            "invalid" | "not_a_data_folder" => Self::Usage,
+            "invalid" | "limit" | "too_large" | "usage" | "not_a_data_folder" => Self::Usage,
             "not_found" => Self::NotFound,
             "exists" | "conflict" | "stale_generation" | "version_moved" | "plan_moved" | "plan_required"
             | "key_reused" => Self::Conflict,
@@ -65,6 +68,7 @@ mod tests {
             (Exit::Denied, 5),
             (Exit::Unreachable, 6),
             (Exit::Interrupted, 130),
+            (Exit::Terminated, 143),
         ];
         for (exit, number) in ends {
             assert_eq!(exit.number(), number);
@@ -78,6 +82,7 @@ mod tests {
             ("plan_moved", Exit::Conflict),
             ("stale_generation", Exit::Conflict),
             ("invalid", Exit::Usage),
+            ("limit", Exit::Usage),
             ("in_use", Exit::Unreachable),
             ("disk_full", Exit::Failure),
             ("a code of an embedder", Exit::Failure),

@@ -1,6 +1,7 @@
 //! The one place that prints: data to standard output, everything else to standard error.
 
 mod escape;
+mod progress;
 mod table;
 
 #[cfg(test)]
@@ -12,9 +13,11 @@ use serde::Serialize;
 use serde_json::json;
 
 pub use escape::{block, line};
+pub use progress::Progress;
 pub use table::{Cell, Table, Tone};
 
 use super::exit::Exit;
+use crate::api::Plan;
 
 /// Widest that text runs, where the terminal does not say.
 const WIDTH_DEFAULT: u16 = 100;
@@ -46,6 +49,9 @@ pub struct Problem {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The plan as it is now, if it is not what was confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Box<Plan>>,
 }
 
 impl Problem {
@@ -58,6 +64,11 @@ impl Problem {
 /// Whether the reader of our output went away: the program then ends quietly.
 pub fn is_closed(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe
+}
+
+/// Whether standard error is a terminal.
+pub fn errors_are_seen() -> bool {
+    io::stderr().is_terminal()
 }
 
 impl Output {
@@ -73,7 +84,7 @@ impl Output {
             json,
             quiet,
             width: is_terminal.then_some(width),
-            asks: io::stdin().is_terminal() && io::stderr().is_terminal(),
+            asks: io::stdin().is_terminal() && errors_are_seen(),
         }
     }
 
@@ -113,6 +124,16 @@ impl Output {
         }
     }
 
+    /// Shows how far something is that may take long, where somebody looks.
+    pub fn progress(&self, doing: &'static str) -> Progress {
+        if self.quiet || self.json || !errors_are_seen() { Progress::hidden() } else { Progress::shown(doing) }
+    }
+
+    /// Whether the answer is asked for as JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// What went wrong: what, why, and what to do.
     pub fn problem(&mut self, problem: &Problem) {
         if self.json {
@@ -144,7 +165,7 @@ impl Output {
     }
 
     /// One line to standard error. If nobody can read that either, there is nobody to tell.
-    fn say(&mut self, text: &str) {
+    pub fn say(&mut self, text: &str) {
         let _ = writeln!(self.err, "{text}");
     }
 }

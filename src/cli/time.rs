@@ -9,6 +9,14 @@ pub fn rfc3339(ms: i64) -> String {
     Timestamp::from_millisecond(ms).map_or_else(|_| format!("{ms} ms"), |time| time.to_string())
 }
 
+/// The milliseconds since the start of 1970 of a time like `2026-11-21T12:05:06Z`.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn parse(text: &str) -> Result<i64, String> {
+    text.parse::<Timestamp>().map(Timestamp::as_millisecond).map_err(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -24,5 +32,7 @@ mod tests {
         ] {
             assert_eq!(rfc3339(ms), text);
         }
+        assert_eq!(parse("2026-11-21T12:05:06.07Z"), Ok(1_795_262_706_070));
+        assert!(parse("noon").is_err());
     }
 }

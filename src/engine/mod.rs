@@ -18,6 +18,7 @@ mod seal;
 mod sweep;
 mod turn;
 mod undo;
+mod verify;
 
 pub use codec::CodecError;
 pub use content::{Page, PageRange};
@@ -29,6 +30,8 @@ pub use record::{Change, Entry, Orphan, Record, UndoPoint};
 pub use request::{Answer, Ask, EngineOptions, Failure, Receipt, Request, Terms, View};
 pub use seal::Audit;
 pub use sweep::next_sweep;
+pub use verify::Unsound;
+pub(crate) use verify::verify;
 
 #[cfg(test)]
 mod tests;

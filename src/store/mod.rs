@@ -4,6 +4,7 @@
 //! checksummed and synced. The [index](index) that reads go to, sled, is derived from them and can be lost: it is never
 //! the only copy of anything. Knows nothing of entities, of what a key means, and of actors.
 
+mod aside;
 mod backup;
 mod blocks;
 mod committer;

@@ -36,6 +36,13 @@ pub(super) fn recover<D: Disk, I: Index>(
     }
     let covered = snapshot.as_ref().map_or(Position(0), |s| s.position);
     let log = Log::open(disk, options.store_id, covered)?;
+    if let Some(Ok(applied)) = found.as_ref().map(Index::applied)
+        && applied > log.last
+    {
+        // An index gets durable frames only. Building it anew would hide that some are gone.
+        let problem = format!("the log ends at frame {}, but the index has frame {}", log.last.0, applied.0);
+        return Err(StoreError::Damaged { file: log.path(), offset: log.end, problem });
+    }
     let reused = found.and_then(|index| match bring_forward(&log, &index) {
         Ok(true) => Some(index),
         Ok(false) => None,
@@ -63,7 +70,7 @@ pub(super) fn recover<D: Disk, I: Index>(
 fn bring_forward<D: Disk, I: Index>(log: &Log<D>, index: &I) -> Result<bool, StoreError> {
     let applied = index.applied()?;
     let oldest = log.segments.all().first().copied().unwrap_or_default();
-    if applied.0 + 1 < oldest.0 || applied > log.last {
+    if applied.0 + 1 < oldest.0 {
         tracing::warn!(applied = applied.0, last = log.last.0, "the index does not fit the log and is built anew");
         return Ok(false);
     }

@@ -187,7 +187,7 @@ impl Workshop {
     /// [`Rejection::NotFound`] if the workshop or the step does not exist.
     pub fn step(&self, stage: &StageId) -> Result<&StepState, Rejection> {
         if !self.exists() {
-            return Err(Rejection::not_found("workshop with the step", stage));
+            return Err(no_workshop());
         }
         self.get(stage).ok_or_else(|| Rejection::not_found("step", stage))
     }
@@ -208,6 +208,24 @@ impl Workshop {
         self.get(stage).is_some_and(|step| step.status == Status::Complete)
     }
 
+    /// Whether no step is open.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.steps.iter().any(StepState::is_open)
+    }
+
+    /// The first step in template order that can be begun, as it is then.
+    pub(super) fn next_begun(&self, now: Timestamp) -> Option<(StageId, StepState)> {
+        let ready = |stage: &StageId| self.outline.graph.dependencies(stage).all(|on| self.is_complete(on));
+        let (stage, step) = self.steps().find(|(stage, step)| !step.is_begun() && ready(stage))?;
+        let begun = StepState {
+            status: Status::InProgress,
+            started_at: Some(now),
+            sub_step: self.first_sub_step(stage),
+            ..step.clone()
+        };
+        Some((stage.clone(), begun))
+    }
+
     /// The sub-step that a step begins with.
     pub(super) fn first_sub_step(&self, stage: &StageId) -> Option<StageId> {
         self.outline.step(stage)?.sub_steps.first().cloned()
@@ -224,6 +242,11 @@ impl Workshop {
     }
 }
 
+/// There is no such workshop. By which id it was asked for, the rules don't know.
+pub(super) fn no_workshop() -> Rejection {
+    Rejection::not_found("workshop", "by this id")
+}
+
 impl StepState {
     /// Whether it was ever entered.
     pub fn is_begun(&self) -> bool {
@@ -233,6 +256,11 @@ impl StepState {
     /// Whether it takes work: it is worked on, or has to be done again.
     pub fn is_open(&self) -> bool {
         matches!(self.status, Status::InProgress | Status::NeedsRegeneration)
+    }
+
+    /// Whether there is anything in it, or ever was since it was begun.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.messages == 0 && self.artifact.is_none() && self.done.is_none() && !self.changed
     }
 
     /// What those that depend on it are made from, while it is complete.

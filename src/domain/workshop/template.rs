@@ -207,8 +207,16 @@ impl Template {
     /// # Errors
     /// [`Rejection::NotFound`] when none has this name.
     pub fn built_in(name: &str) -> Result<Self, Rejection> {
+        Self::from_toml(Self::built_in_text(name)?)
+    }
+
+    /// The file of a template that comes with the program.
+    ///
+    /// # Errors
+    /// [`Rejection::NotFound`] when none has this name.
+    pub fn built_in_text(name: &str) -> Result<&'static str, Rejection> {
         let found = BUILT_IN.iter().find(|(known, _)| *known == name);
-        found.map_or_else(|| Err(Rejection::not_found("template", name)), |(_, text)| Self::from_toml(text))
+        found.map(|(_, text)| *text).ok_or_else(|| Rejection::not_found("template", name))
     }
 
     /// The names of the templates that come with the program. The first is the default.
