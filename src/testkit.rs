@@ -83,12 +83,12 @@ impl<E: Entity> Harness<E> {
         let time = Arc::clone(&clock);
         let mut options = LogOptions::new(StoreId(*b"the test harness"), Arc::new(move || time.load(Ordering::Relaxed)));
         options.threads = false;
-        options.segment_bytes = 16 << 10;
+        options.segment_bytes = 8 << 10;
         options.reserve_bytes = 16 << 10;
         options.growth_bytes = 8 << 10;
         options.free_bytes_min = 64 << 10;
-        options.snapshot_after_bytes = 16 << 10;
-        options.feed_retention_bytes = 16 << 10;
+        options.snapshot_after_bytes = 8 << 10;
+        options.feed_retention_bytes = 8 << 10;
         options.recent_bytes_max = 4 << 10;
         let store = LogStore::open(disk, None, &|| Ok(MemoryIndex::default()), options)?;
         Ok(Self::over(Ground::Disk(Box::new(store)), clock))

@@ -19,7 +19,7 @@ use restage::{Failure, PageRange, Position, Record, StageId, View};
 type Workshops = Harness<WorkshopKind>;
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
 
-const ACTS: usize = 45;
+const ACTS: usize = 60;
 const FAULTS: [Fault; 4] =
     [Fault::Stop, Fault::Tear, Fault::FailOnce(ErrorKind::Other), Fault::FailOnce(ErrorKind::StorageFull)];
 /// Most turns that are on their way at a time.
