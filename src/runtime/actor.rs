@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::clock::Moment;
 use super::error::AskError;
@@ -39,17 +39,18 @@ pub(super) enum Returned<E: Entity, T> {
 
 pub(super) type Reply<E, T> = oneshot::Sender<Returned<E, T>>;
 
-/// A letter in a mailbox. One that is dropped unread goes back to its sender: an actor may end before it has read all.
+/// A letter in a mailbox, with the place that it takes there until it is read. One that is dropped unread goes back to
+/// its sender: an actor may end before it has read all.
 #[derive(Debug)]
-pub(super) struct Delivery<E: Entity>(Option<Letter<E>>);
+pub(super) struct Delivery<E: Entity>(Option<Letter<E>>, Option<OwnedSemaphorePermit>);
 
 impl<E: Entity> Message for Delivery<E> {
     type Result = ();
 }
 
 impl<E: Entity> Delivery<E> {
-    pub(super) fn new(letter: Letter<E>) -> Self {
-        Self(Some(letter))
+    pub(super) fn new(letter: Letter<E>, place: Option<OwnedSemaphorePermit>) -> Self {
+        Self(Some(letter), place)
     }
 }
 
@@ -99,7 +100,8 @@ impl<E: Entity> Actor for EntityActor<E> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(self.kind.shared.options.mailbox_most);
+        // What may wait here is counted before it is sent.
+        ctx.set_mailbox_capacity(0);
         let (kind, id) = (Arc::clone(&self.kind), self.id.clone());
         // Messages wait in the mailbox meanwhile.
         let load = tokio::task::spawn_blocking(move || {
@@ -118,6 +120,7 @@ impl<E: Entity> Handler<Delivery<E>> for EntityActor<E> {
 
     fn handle(&mut self, mut delivery: Delivery<E>, ctx: &mut Self::Context) {
         let Some(letter) = delivery.0.take() else { return };
+        drop(delivery);
         if self.instance.is_none() {
             match (&self.failed, letter) {
                 (Some(error), Letter::Ask(_, _, reply)) => answer(reply, Err(error.clone())),

@@ -43,8 +43,8 @@ impl Moment {
         Instant::now() >= self.0
     }
 
-    pub(super) fn remaining(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
+    pub(super) fn instant(self) -> tokio::time::Instant {
+        self.0.into()
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix::Actor;
 use actix::prelude::SendError;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 
 use super::actor::{Delivery, EntityActor, Letter, Reply, Returned};
 use super::clock::Moment;
@@ -56,7 +56,7 @@ impl<E: Entity> KindState<E> {
     ) -> Result<Receipt<E::Reply>, AskError> {
         let deadline = Moment::now().after(within);
         let letter = |reply| Letter::Ask(request, deadline, reply);
-        self.within(within, self.exchange(id, letter, deadline)).await
+        self.until(deadline, within, self.exchange(id, letter, deadline)).await
     }
 
     /// Looks at an entity, and at a page of its content.
@@ -67,15 +67,17 @@ impl<E: Entity> KindState<E> {
         within: Duration,
     ) -> Result<(View<E>, Page), AskError> {
         let deadline = Moment::now().after(within);
-        self.within(within, self.exchange(id, |reply| Letter::Look(range, reply), deadline)).await
+        self.until(deadline, within, self.exchange(id, |reply| Letter::Look(range, reply), deadline)).await
     }
 
-    async fn within<T>(
+    async fn until<T>(
         &self,
+        deadline: Moment,
         within: Duration,
         answer: impl Future<Output = Result<T, AskError>>,
     ) -> Result<T, AskError> {
-        tokio::time::timeout(within, answer).await.unwrap_or(Err(AskError::Deadline(within)))
+        // By the same clock as a wait for room, so that what was never delivered is told as busy and not as late.
+        tokio::time::timeout_at(deadline.instant(), answer).await.unwrap_or(Err(AskError::Deadline(within)))
     }
 
     /// Sends a letter until an actor that owns the entity has read it.
@@ -110,27 +112,22 @@ impl<E: Entity> KindState<E> {
 
     /// Puts a letter into the mailbox of the entity's actor; waits while that is full.
     async fn post(self: &Arc<Self>, id: &EntityId, letter: Letter<E>, deadline: Moment) -> Result<(), AskError> {
-        let addr = self.addr(id);
-        match addr.try_send(Delivery::new(letter)) {
-            Ok(()) => Ok(()),
-            Err(SendError::Closed(delivery)) => {
-                // Dropped, it goes back to its sender, who tries again.
-                self.registry.forget_closed(id);
-                drop(delivery);
-                Ok(())
-            }
-            Err(SendError::Full(delivery)) => {
-                let waiting = self.shared.options.mailbox_most;
-                match tokio::time::timeout(deadline.remaining(), addr.send(delivery)).await {
-                    Ok(_) => Ok(()),
-                    Err(_) => Err(AskError::Busy { waiting }),
-                }
-            }
+        let (addr, room) = self.addr(id);
+        let waiting = self.shared.options.mailbox_most;
+        let place = tokio::time::timeout_at(deadline.instant(), room.acquire_owned()).await;
+        let Ok(Ok(place)) = place else { return Err(AskError::Busy { waiting }) };
+        if let Err(SendError::Closed(delivery) | SendError::Full(delivery)) =
+            addr.try_send(Delivery::new(letter, Some(place)))
+        {
+            // Dropped, it goes back to its sender, who tries again.
+            self.registry.forget_closed(id);
+            drop(delivery);
         }
+        Ok(())
     }
 
-    fn addr(self: &Arc<Self>, id: &EntityId) -> actix::Addr<EntityActor<E>> {
-        self.registry.addr(id, |serial| {
+    fn addr(self: &Arc<Self>, id: &EntityId) -> (actix::Addr<EntityActor<E>>, Arc<Semaphore>) {
+        self.registry.addr(id, self.shared.options.mailbox_most, |serial| {
             let actor = EntityActor::new(Arc::clone(self), id.clone(), serial);
             EntityActor::start_in_arbiter(self.shared.arbiters.pick(spread(id)), |_| actor)
         })
@@ -203,8 +200,8 @@ impl<E: Entity> AnyKind for KindState<E> {
 
     fn passivate(&self, idle: Duration, most: usize) {
         for addr in self.registry.to_passivate(idle, most) {
-            // An actor with a full mailbox is in use after all.
-            let _ = addr.try_send(Delivery::new(Letter::Passivate));
+            // One that has left already needs no telling.
+            let _ = addr.try_send(Delivery::new(Letter::Passivate, None));
         }
     }
 

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix::Addr;
+use tokio::sync::Semaphore;
 
 use super::actor::EntityActor;
 use super::clock::Moment;
@@ -18,6 +19,7 @@ type Shard<E> = HashMap<EntityId, Slot<E>>;
 
 struct Slot<E: Entity> {
     addr: Addr<EntityActor<E>>,
+    room: Arc<Semaphore>,
     serial: u64,
     used: Moment,
 }
@@ -49,18 +51,26 @@ impl<E: Entity> Registry<E> {
         self.shards[spread(id) % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The address of the entity's actor; `start` makes one if there is none.
-    pub(super) fn addr(&self, id: &EntityId, start: impl FnOnce(u64) -> Addr<EntityActor<E>>) -> Addr<EntityActor<E>> {
+    /// The address of the entity's actor, and the room for letters to it; `start` makes one if there is none.
+    ///
+    /// The room is counted here because an actix mailbox is bounded for each sender only, and every caller is one.
+    pub(super) fn addr(
+        &self,
+        id: &EntityId,
+        room: usize,
+        start: impl FnOnce(u64) -> Addr<EntityActor<E>>,
+    ) -> (Addr<EntityActor<E>>, Arc<Semaphore>) {
         let mut shard = self.shard(id);
         if let Some(slot) = shard.get_mut(id) {
             slot.used = Moment::now();
-            return slot.addr.clone();
+            return (slot.addr.clone(), Arc::clone(&slot.room));
         }
         let serial = self.next_serial.fetch_add(1, Ordering::Relaxed);
         let addr = start(serial);
-        shard.insert(id.clone(), Slot { addr: addr.clone(), serial, used: Moment::now() });
+        let room = Arc::new(Semaphore::new(room.min(Semaphore::MAX_PERMITS)));
+        shard.insert(id.clone(), Slot { addr: addr.clone(), room: Arc::clone(&room), serial, used: Moment::now() });
         self.active.fetch_add(1, Ordering::Relaxed);
-        addr
+        (addr, room)
     }
 
     /// The actor of this serial number no longer owns the entity.
