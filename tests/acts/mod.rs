@@ -160,7 +160,8 @@ fn said(dice: &mut Dice) -> Said {
     Said { id: dice.below(6) as u8, bytes, finished: dice.chance(70) }
 }
 
-fn act(dice: &mut Dice) -> Act {
+/// Any act.
+pub fn act(dice: &mut Dice) -> Act {
     let workshop = usize::from(dice.chance(30));
     // The first steps are open most of the time.
     let at = (workshop, dice.below(4).min(dice.below(4)));
