@@ -68,6 +68,10 @@ impl Entity for Recipe {
         }
     }
 
+    fn restore(lines: &mut Lines, saved: &Lines, stages: &[StageId], _: Timestamp) {
+        lines.extend(stages.iter().filter_map(|stage| Some((stage.clone(), *saved.get(stage)?))));
+    }
+
     fn apply(lines: &mut Lines, event: &Event, _: Timestamp) {
         match event {
             Event::Written(stage) => *lines.entry(stage.clone()).or_default() += 1,
@@ -89,8 +93,7 @@ async fn main() -> Result<(), Error> {
     let late = Command::Write { stage: boil.clone(), generation: Some(Generation(1)), line: "Too late.".into() };
     println!("a late writer: {}", soup.send(late).await.expect_err("it is fenced off"));
     soup.undo(None).await?;
-    let everything = PageRange { prefix: Vec::new(), after: None, most: 10 };
-    for (_, line) in soup.page(&boil, everything).await?.1 {
+    for (_, line) in soup.page(&boil, PageRange::under("")).await?.1 {
         println!("after the undo: {}", String::from_utf8_lossy(&line));
     }
     restage.shutdown().await

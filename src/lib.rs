@@ -21,7 +21,7 @@ pub use domain::{
 pub use engine::{
     Audit, Change, Committed, Entry, Failure, Orphan, Owed, Page, PageRange, Record, Turn, UndoPoint, View,
 };
-pub use runtime::{AskError, Clock, EffectHandler, Feed, SystemClock};
+pub use runtime::{Clock, EffectHandler, SystemClock};
 pub use store::{BackupInfo, Finding, IndexState, Position, StoreError, UpTo, VerifyReport};
 
 pub mod guide;

@@ -29,11 +29,11 @@ const LAYERS: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("actix", &["runtime/"]),
     ("anstream", &["cli/"]),
-    ("bincode", &["engine/codec.rs", "domain/workshop/template.rs"]),
+    ("bincode", &["engine/codec.rs", "domain/workshop/content.rs"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/"]),
     ("comfy_table", &["cli/"]),
-    ("crc32fast", &["store/"]),
+    ("crc32fast", &["store/", "engine/codec.rs"]),
     ("etcetera", &["cli/"]),
     ("indicatif", &["cli/"]),
     ("jiff", &["cli/"]),

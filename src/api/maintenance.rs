@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::database::Restage;
 use super::error::Error;
 use super::kind::Kind;
-use super::restage::Restage;
 use crate::domain::Entity;
 use crate::engine;
 use crate::runtime::random_id;

@@ -19,6 +19,8 @@ pub enum Exit {
     Unreachable,
     /// Ctrl-C.
     Interrupted,
+    /// Whoever read its answer went away before it had said all, as a pipe to `head` does.
+    Unheard,
     /// The system asked it to end.
     Terminated,
 }
@@ -35,6 +37,7 @@ impl Exit {
             Self::Denied => 5,
             Self::Unreachable => 6,
             Self::Interrupted => 130,
+            Self::Unheard => 141,
             Self::Terminated => 143,
         }
     }
@@ -43,7 +46,7 @@ impl Exit {
     pub fn of_code(code: &str) -> Self {
         match code {
             "invalid" | "limit" | "too_large" | "usage" | "not_a_data_folder" => Self::Usage,
-            "not_found" => Self::NotFound,
+            "not_found" | "gone" | "not_in_backup" => Self::NotFound,
             "exists" | "conflict" | "stale_generation" | "version_moved" | "plan_moved" | "plan_required"
             | "key_reused" => Self::Conflict,
             "read_only" => Self::Denied,
@@ -68,6 +71,7 @@ mod tests {
             (Exit::Denied, 5),
             (Exit::Unreachable, 6),
             (Exit::Interrupted, 130),
+            (Exit::Unheard, 141),
             (Exit::Terminated, 143),
         ];
         for (exit, number) in ends {

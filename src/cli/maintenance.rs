@@ -6,21 +6,37 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::args::{BackupArgs, RestoreArgs, Settings, VerifyArgs};
-use super::output::{Output, Problem};
+use super::output::Output;
 use super::stop::{Outcome, Stop};
 use super::time;
-use crate::api::{BackupInfo, IndexState, Position, Restage, UpTo, VerifyReport};
+use crate::api::{BackupInfo, Error, IndexState, Position, Restage, UpTo, VerifyReport};
 
 /// Opens the data folder. Only what makes something in it makes it; a name that was mistyped must not.
 pub(super) async fn open(settings: &Settings, make: bool) -> Outcome<Restage> {
-    let folder = &settings.data;
-    let is_there = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) || folder.is_file();
-    if !make && !is_there {
-        let what = format!("there is no data folder at {}", folder.display());
-        let hint = "name another with --data DIR, or begin: restage workshop new garden";
-        return Err(Stop::problem("not_found", what, hint));
+    if !make {
+        check_is_there(&settings.data)?;
     }
-    Ok(Restage::open(folder).await?)
+    Ok(Restage::open(&settings.data).await?)
+}
+
+fn check_is_there(folder: &Path) -> Outcome {
+    if folder.is_file() || fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Ok(());
+    }
+    let what = format!("there is no data folder at {}", folder.display());
+    let hint = "name another with --data DIR, or begin: restage workshop new garden";
+    Err(Stop::problem("not_found", what, hint))
+}
+
+/// A backup that can't be read: what to do about it is not what one does about a data folder.
+fn bad_backup(error: Error) -> Stop {
+    let mut stop = Stop::from(error);
+    if let Stop::Problem(problem) = &mut stop
+        && problem.code == "damaged"
+    {
+        problem.hint = Some("take another backup, or copy this one again: the file is not whole".into());
+    }
+    stop
 }
 
 pub(super) async fn backup(args: &BackupArgs, settings: &Settings, output: &mut Output) -> Outcome {
@@ -57,11 +73,12 @@ pub(super) async fn restore(args: &RestoreArgs, output: &mut Output) -> Outcome 
         Stop::problem("usage", format!("--until is no time: {problem}"), "give it like 2026-11-21T12:00:00Z")
     })?;
     let upto = args.position.map(|position| UpTo::Position(Position(position))).or(until.map(UpTo::AtMs));
+    fs::metadata(&args.file).map_err(|error| Stop::file("reading", &args.file, &error))?;
     let progress = output.progress("restoring");
     let bar = progress.clone();
     let restored = Restage::restore(&args.file, &args.into, upto, move |done, total| bar.at(done, total)).await;
     progress.end();
-    let position = restored?;
+    let position = restored.map_err(bad_backup)?;
     let answer = json!({ "folder": args.into, "position": position });
     let text = |_| {
         let folder = args.into.display();
@@ -78,19 +95,22 @@ pub(super) async fn verify(args: VerifyArgs, settings: &Settings, output: &mut O
 }
 
 async fn verify_backup(file: &Path, output: &mut Output) -> Outcome {
+    fs::metadata(file).map_err(|error| Stop::file("reading", file, &error))?;
     let progress = output.progress("reading");
     let bar = progress.clone();
     let checked = Restage::check_backup(file, move |done, total| bar.at(done, total)).await;
     progress.end();
-    let info = checked?;
+    let info = checked.map_err(bad_backup)?;
     let text = |_| {
-        let (oldest, newest) = (time::rfc3339(info.oldest.1), time::rfc3339(info.newest.1));
-        format!("sound: {} entries and {} frames, from {oldest} to {newest}", info.entries, info.frames)
+        let newest = time::rfc3339(info.newest.1);
+        let since = if info.oldest.0.0 == 0 { "the beginning".into() } else { time::rfc3339(info.oldest.1) };
+        format!("sound: {} entries and {} frames, from {since} to {newest}", info.entries, info.frames)
     };
     Ok(output.data(&described(&info), text)?)
 }
 
 async fn verify_folder(settings: &Settings, deep: bool, output: &mut Output) -> Outcome {
+    check_is_there(&settings.data)?;
     let progress = output.progress("reading");
     let bar = progress.clone();
     let checked = Restage::verify(&settings.data, move |done, total| bar.at(done, total)).await;
@@ -114,12 +134,9 @@ async fn verify_folder(settings: &Settings, deep: bool, output: &mut Output) -> 
     if findings.is_empty() {
         return Ok(());
     }
-    Err(Stop::Problem(Box::new(Problem {
-        code: "damaged".into(),
-        what: format!("{} is damaged: {} findings", settings.data.display(), findings.len()),
-        hint: Some("restore the latest backup into a new folder: restage restore FILE --into DIR".into()),
-        ..Problem::default()
-    })))
+    let what = format!("{} is damaged: {} findings", settings.data.display(), findings.len());
+    let hint = "restore the latest backup into a new folder: restage restore FILE --into DIR";
+    Err(Stop::problem("damaged", what, hint))
 }
 
 async fn verify_workshops(settings: &Settings, output: &mut Output) -> Outcome<(u64, Vec<String>)> {

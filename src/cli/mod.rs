@@ -5,6 +5,7 @@ pub mod exit;
 mod logs;
 mod maintenance;
 pub mod output;
+mod plan;
 mod signals;
 mod stop;
 mod template;
@@ -80,7 +81,7 @@ fn end(done: Outcome, output: &mut Output) -> Exit {
     match done {
         Ok(()) => Exit::Done,
         Err(Stop::Signal(exit)) => exit,
-        Err(Stop::Output(error)) if output::is_closed(&error) => Exit::Done,
+        Err(Stop::Output(error)) if output::is_closed(&error) => Exit::Unheard,
         Err(Stop::Output(error)) => {
             output.problem(&unwritable(&error));
             Exit::Failure

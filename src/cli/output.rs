@@ -8,15 +8,18 @@ mod table;
 mod tests;
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write};
+use std::thread;
 
 use serde::Serialize;
 use serde_json::json;
+use tokio::sync::oneshot;
 
 pub use escape::{block, line};
 pub use progress::Progress;
 pub use table::{Cell, Table, Tone};
 
 use super::exit::Exit;
+use super::plan;
 use crate::api::Plan;
 
 /// Widest that text runs, where the terminal does not say.
@@ -50,7 +53,7 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     /// The plan as it is now, if it is not what was confirmed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "plan::serialize")]
     pub plan: Option<Box<Plan>>,
 }
 
@@ -152,15 +155,20 @@ impl Output {
     /// Asks, and takes `y` and `yes` for a yes. `None` when nobody is there to answer.
     ///
     /// # Errors
-    /// When the answer can't be read.
-    pub fn ask(&mut self, question: &str) -> io::Result<Option<bool>> {
+    /// When the question can't be written or the answer can't be read.
+    pub async fn ask(&mut self, question: &str) -> io::Result<Option<bool>> {
         if !self.asks {
             return Ok(None);
         }
         write!(self.err, "{question} [y/N] ")?;
         self.err.flush()?;
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer)?;
+        // On a thread of its own that nobody waits for: whoever is asked may want to end the program instead.
+        let (send, receive) = oneshot::channel();
+        thread::spawn(move || {
+            let mut answer = String::new();
+            let _ = send.send(io::stdin().lock().read_line(&mut answer).map(|_| answer));
+        });
+        let answer = receive.await.unwrap_or_else(|_| Err(io::ErrorKind::UnexpectedEof.into()))?;
         Ok(Some(["y", "yes"].contains(&answer.trim().to_lowercase().as_str())))
     }
 

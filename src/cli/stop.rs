@@ -25,7 +25,8 @@ pub(super) type Outcome<T = ()> = Result<T, Stop>;
 impl Stop {
     /// Something that has a code of its own.
     pub(super) fn problem(code: &str, what: impl Into<String>, hint: impl Into<String>) -> Self {
-        let problem = Problem { code: code.into(), what: what.into(), hint: Some(hint.into()), ..Problem::default() };
+        let hint = Some(hint.into()).filter(|hint| !hint.is_empty());
+        let problem = Problem { code: code.into(), what: what.into(), hint, ..Problem::default() };
         Self::Problem(Box::new(problem))
     }
 
@@ -56,22 +57,39 @@ impl From<Error> for Stop {
                 problem.why = Some(why.clone());
             }
             Some(Rejection::PlanMoved { plan } | Rejection::PlanRequired { plan }) => problem.plan = Some(plan.clone()),
-            Some(Rejection::NotFound { what, .. }) => problem.hint = where_to_look(what).map(str::to_owned),
-            _ => {}
+            Some(rejection) => problem.hint = problem.hint.or_else(|| what_to_do(rejection)),
+            None => {}
         }
         Self::Problem(Box::new(problem))
     }
 }
 
+/// What to do about a refusal whose message says the rest.
+fn what_to_do(rejection: &Rejection) -> Option<String> {
+    let hint = match rejection {
+        Rejection::NotFound { what, .. } => where_to_look(what),
+        Rejection::Exists { .. } => "name another, or go on with the one that is there",
+        Rejection::Limit { .. } => "make it shorter, or split it into several",
+        Rejection::Invalid { field, .. } if field == "id" || field == "stage" => {
+            "use letters, digits, '.', '_' and '-', 64 at most, like our-garden"
+        }
+        Rejection::Invalid { field, .. } if field == "artifact" => {
+            "give it the form that its step's schema in the template has"
+        }
+        Rejection::Invalid { .. } => "change it and ask again; nothing was done",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
 /// The command that shows what there is of a sort.
-fn where_to_look(what: &str) -> Option<&'static str> {
+fn where_to_look(what: &str) -> &'static str {
     match what {
-        "workshop" => Some("see what there is: restage workshop list"),
-        "template" => Some("see what there is: restage template list; or name a file"),
-        "step" => Some("see its steps: restage workshop show WORKSHOP"),
-        "undo point" => Some("see what can be undone: restage workshop history WORKSHOP"),
-        "orphan" => Some("see what there is: restage workshop orphans WORKSHOP"),
-        _ => None,
+        "workshop" => "see what there is: restage workshop list",
+        "template" => "see what there is: restage template list; or name a file",
+        "undo point" => "see what can be undone: restage workshop history WORKSHOP",
+        "orphan" => "see what there is: restage workshop orphans WORKSHOP",
+        _ => "see what there is: restage workshop show WORKSHOP",
     }
 }
 

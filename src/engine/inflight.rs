@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::keys::class;
 use crate::store::{Batch, Change};
 
 /// The turns of one entity that are on their way to disk.
@@ -29,6 +30,13 @@ impl Ticket {
     }
 }
 
+/// Whether a turn may look at the key: journal, audit and the like are only written.
+fn is_read_again(change: &Change) -> bool {
+    let (Change::Put(key, _) | Change::Delete(key)) = change;
+    const READ: [u8; 6] = [class::CONTENT, class::UNDO, class::ORPHAN, class::ANSWER, class::EFFECT, class::SHARED];
+    key.first().is_some_and(|class| READ.contains(class))
+}
+
 impl Inflight {
     pub(super) fn new(revision: u64) -> Self {
         Self { durable: Arc::new(AtomicU64::new(revision)), turns: VecDeque::new(), values: HashMap::new() }
@@ -43,7 +51,7 @@ impl Inflight {
     pub(super) fn sent(&mut self, revision: u64, batch: &Batch) -> Ticket {
         self.forget_durable();
         let mut keys = Vec::with_capacity(batch.changes.len());
-        for change in &batch.changes {
+        for change in batch.changes.iter().filter(|change| is_read_again(change)) {
             let (key, value) = match change {
                 Change::Put(key, value) => (key, Some(value.clone())),
                 Change::Delete(key) => (key, None),

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use actix::Actor;
 use actix::prelude::SendError;
-use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::sync::{Notify, oneshot};
 
-use super::actor::{Delivery, EntityActor, Letter, Reply, Returned};
+use super::actor::{Delivery, EntityActor, Leave, Letter, Reply, Returned};
 use super::clock::Moment;
 use super::error::AskError;
 use super::registry::{Registry, spread};
@@ -54,7 +54,7 @@ impl<E: Entity> KindState<E> {
         request: Request<E>,
         within: Duration,
     ) -> Result<Receipt<E::Reply>, AskError> {
-        let deadline = Moment::now().after(within);
+        let deadline = Moment::current().after(within);
         let letter = |reply| Letter::Ask(request, deadline, reply);
         self.until(deadline, within, self.exchange(id, letter, deadline)).await
     }
@@ -66,7 +66,7 @@ impl<E: Entity> KindState<E> {
         range: Option<(StageId, PageRange)>,
         within: Duration,
     ) -> Result<(View<E>, Page), AskError> {
-        let deadline = Moment::now().after(within);
+        let deadline = Moment::current().after(within);
         self.until(deadline, within, self.exchange(id, |reply| Letter::Look(range, reply), deadline)).await
     }
 
@@ -76,7 +76,7 @@ impl<E: Entity> KindState<E> {
         within: Duration,
         answer: impl Future<Output = Result<T, AskError>>,
     ) -> Result<T, AskError> {
-        // By the same clock as a wait for room, so that what was never delivered is told as busy and not as late.
+        // By the same clock as the wait for room, so that what was never delivered is told as busy and not as late.
         tokio::time::timeout_at(deadline.instant(), answer).await.unwrap_or(Err(AskError::Deadline(within)))
     }
 
@@ -110,27 +110,31 @@ impl<E: Entity> KindState<E> {
         }
     }
 
-    /// Puts a letter into the mailbox of the entity's actor; waits while that is full.
+    /// Puts a letter into the mailbox of the entity's actor, once there is room for it.
     async fn post(self: &Arc<Self>, id: &EntityId, letter: Letter<E>, deadline: Moment) -> Result<(), AskError> {
-        let (addr, room) = self.addr(id);
-        let waiting = self.shared.options.mailbox_most;
-        let place = tokio::time::timeout_at(deadline.instant(), room.acquire_owned()).await;
-        let Ok(Ok(place)) = place else { return Err(AskError::Busy { waiting }) };
-        if let Err(SendError::Closed(delivery) | SendError::Full(delivery)) =
-            addr.try_send(Delivery::new(letter, Some(place)))
-        {
-            // Dropped, it goes back to its sender, who tries again.
-            self.registry.forget_closed(id);
-            drop(delivery);
-        }
-        Ok(())
-    }
-
-    fn addr(self: &Arc<Self>, id: &EntityId) -> (actix::Addr<EntityActor<E>>, Arc<Semaphore>) {
-        self.registry.addr(id, self.shared.options.mailbox_most, |serial| {
+        let most = self.shared.options.mailbox_most;
+        let (addr, room) = self.registry.addr(id, most, |serial| {
             let actor = EntityActor::new(Arc::clone(self), id.clone(), serial);
             EntityActor::start_in_arbiter(self.shared.arbiters.pick(spread(id)), |_| actor)
-        })
+        });
+        let busy = AskError::Busy { waiting: most };
+        let permit = match Arc::clone(&room).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => match tokio::time::timeout_at(deadline.instant(), room.acquire_owned()).await {
+                Ok(Ok(permit)) => permit,
+                _ => return Err(busy),
+            },
+        };
+        match addr.try_send(Delivery::new(letter, permit)) {
+            Ok(()) => Ok(()),
+            Err(SendError::Closed(delivery)) => {
+                // Dropped, it goes back to its sender, who tries again.
+                self.registry.forget_closed(id);
+                drop(delivery);
+                Ok(())
+            }
+            Err(SendError::Full(_)) => Err(busy),
+        }
     }
 
     /// Asks on behalf of the runtime itself.
@@ -170,6 +174,8 @@ pub(super) trait AnyKind: Send + Sync {
     fn draft_retries(&self) -> u64;
     /// Has entities leave memory: those unused for `idle`, and the least recently used beyond `most`.
     fn passivate(&self, idle: Duration, most: usize);
+    /// Has whoever carries out effects look again.
+    fn wake(&self);
     /// Hands a timer that is due to its entity.
     fn fire(self: Arc<Self>, id: EntityId, key: String, due: Timestamp) -> futures::Fired;
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
@@ -200,9 +206,13 @@ impl<E: Entity> AnyKind for KindState<E> {
 
     fn passivate(&self, idle: Duration, most: usize) {
         for addr in self.registry.to_passivate(idle, most) {
-            // One that has left already needs no telling.
-            let _ = addr.try_send(Delivery::new(Letter::Passivate, None));
+            // One that is closed is on its way already.
+            let _ = addr.try_send(Leave);
         }
+    }
+
+    fn wake(&self) {
+        self.owing.notify_one();
     }
 
     fn fire(self: Arc<Self>, id: EntityId, key: String, due: Timestamp) -> futures::Fired {

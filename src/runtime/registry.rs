@@ -19,6 +19,8 @@ type Shard<E> = HashMap<EntityId, Slot<E>>;
 
 struct Slot<E: Entity> {
     addr: Addr<EntityActor<E>>,
+    /// One for each message that waits or whose turn is not durable yet. A mailbox alone bounds neither: actix lets
+    /// every new sender in, and an actor hands turns on faster than they are synced.
     room: Arc<Semaphore>,
     serial: u64,
     used: Moment,
@@ -51,24 +53,22 @@ impl<E: Entity> Registry<E> {
         self.shards[spread(id) % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The address of the entity's actor, and the room for letters to it; `start` makes one if there is none.
-    ///
-    /// The room is counted here because an actix mailbox is bounded for each sender only, and every caller is one.
+    /// The address of the entity's actor, and the room for `most` messages to it; `start` makes one if there is none.
     pub(super) fn addr(
         &self,
         id: &EntityId,
-        room: usize,
+        most: usize,
         start: impl FnOnce(u64) -> Addr<EntityActor<E>>,
     ) -> (Addr<EntityActor<E>>, Arc<Semaphore>) {
         let mut shard = self.shard(id);
         if let Some(slot) = shard.get_mut(id) {
-            slot.used = Moment::now();
+            slot.used = Moment::current();
             return (slot.addr.clone(), Arc::clone(&slot.room));
         }
         let serial = self.next_serial.fetch_add(1, Ordering::Relaxed);
-        let addr = start(serial);
-        let room = Arc::new(Semaphore::new(room.min(Semaphore::MAX_PERMITS)));
-        shard.insert(id.clone(), Slot { addr: addr.clone(), room: Arc::clone(&room), serial, used: Moment::now() });
+        let (addr, room) = (start(serial), Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))));
+        let slot = Slot { addr: addr.clone(), room: Arc::clone(&room), serial, used: Moment::current() };
+        shard.insert(id.clone(), slot);
         self.active.fetch_add(1, Ordering::Relaxed);
         (addr, room)
     }
@@ -101,7 +101,7 @@ impl<E: Entity> Registry<E> {
         let mut used: Vec<(Duration, Addr<EntityActor<E>>)> = Vec::new();
         for shard in &self.shards {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            used.extend(shard.values().map(|slot| (slot.used.elapsed(), slot.addr.clone())));
+            used.extend(shard.values().map(|slot| (slot.used.ago(), slot.addr.clone())));
         }
         used.sort_by_key(|(unused_for, _)| std::cmp::Reverse(*unused_for));
         let too_many = used.len().saturating_sub(most);

@@ -273,5 +273,4 @@ impl Store for FolderStore {
 }
 
 #[cfg(test)]
-#[path = "folder_tests.rs"]
 pub(in crate::store) mod tests;

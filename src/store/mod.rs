@@ -31,6 +31,8 @@ mod restore;
 mod segment;
 #[cfg(any(test, feature = "testkit"))]
 mod sim;
+#[cfg(any(test, feature = "testkit"))]
+mod sim_state;
 mod sled;
 mod snapshot;
 mod space;
@@ -53,7 +55,9 @@ pub use memory::MemoryStore;
 pub use options::{LogOptions, LogStats, OnDurable};
 pub use restore::UpTo;
 #[cfg(any(test, feature = "testkit"))]
-pub use sim::{Fault, Keep, SimDisk, SimFile};
+pub use sim::{SimDisk, SimFile};
+#[cfg(any(test, feature = "testkit"))]
+pub use sim_state::{Fault, Keep};
 pub use sled::{SledIndex, SledOptions};
 pub use verify::{Finding, IndexState, VerifyReport, verify};
 

@@ -35,14 +35,9 @@ pub(super) fn recover<D: Disk, I: Index>(
         return Err(StoreError::Damaged { file: disk.path(&foreign.name), offset: 0, problem });
     }
     let covered = snapshot.as_ref().map_or(Position(0), |s| s.position);
-    let log = Log::open(disk, options.store_id, covered)?;
-    if let Some(Ok(applied)) = found.as_ref().map(Index::applied)
-        && applied > log.last
-    {
-        // An index gets durable frames only. Building it anew would hide that some are gone.
-        let problem = format!("the log ends at frame {}, but the index has frame {}", log.last.0, applied.0);
-        return Err(StoreError::Damaged { file: log.path(), offset: log.end, problem });
-    }
+    // An index that can't say is no witness; it is replaced below.
+    let applied = found.as_ref().and_then(|index| index.applied().ok()).unwrap_or_default();
+    let log = Log::open(disk, options.store_id, covered, applied)?;
     let reused = found.and_then(|index| match bring_forward(&log, &index) {
         Ok(true) => Some(index),
         Ok(false) => None,

@@ -303,5 +303,4 @@ pub(super) fn sync_tree(folder: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
-#[path = "sled_tests.rs"]
 mod tests;

@@ -195,5 +195,4 @@ fn look(root: &Path, folder: &Path, files: &mut Vec<FileLooks>) -> io::Result<()
 }
 
 #[cfg(test)]
-#[path = "trust_tests.rs"]
 mod tests;

@@ -17,13 +17,13 @@ pub use workshop::{
 
 const EXAMPLES: &str = "\
 Examples:
-  restage tour                                      see all of it in a minute, in a folder that is thrown away
+  restage tour                                          see all of it in a second
   restage workshop new garden --title \"Our garden\"
   restage workshop say garden challenge \"The well is dry\"
   restage workshop reset garden challenge --dry-run     what would be cleared, kept and made stale
-  restage workshop undo garden                      and it is back
+  restage workshop undo garden                          and it is back
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 not allowed, 6 data folder in use, 130 or 143 interrupted.";
+Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 not allowed, 6 data folder in use;\nabove 128: ended by a signal.";
 
 /// Staged work that can be taken back: reset, revise and undo that no late writer and no crash can spoil.
 #[derive(Debug, Parser)]
@@ -86,7 +86,7 @@ pub enum Command {
         after_help = "Examples:\n  restage verify\n  restage verify --deep\n  restage verify restage-2026-11-21.backup"
     )]
     Verify(VerifyArgs),
-    /// See a workshop being saved, reset, raced, crashed and undone, in a folder that is thrown away
+    /// See a workshop saved, raced, reset, undone and crashed, in a folder of its own
     Tour(TourArgs),
     /// Print completions for a shell
     #[command(after_help = "Example:\n  restage completions bash > ~/.local/share/bash-completion/completions/restage")]

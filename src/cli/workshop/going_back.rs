@@ -1,17 +1,17 @@
 //! Verbs that go back or overrule: the plan is shown and confirmed, and what is then done is that very plan.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::progress::progressed;
-use super::{Call, count, names, stages};
+use super::{Call, names, stages};
 use crate::api::workshop::{Command, Message, Role};
-use crate::api::{Error, Fate, Plan, PlanToken, Progress, Receipt, StageId, WentBack, Workshop};
+use crate::api::{Error, Plan, PlanToken, Progress, Receipt, StageId, WentBack, Workshop};
 use crate::cli::args::{
     ApplyArgs, OrphanArgs, PreviewArgs, PurgeArgs, ReviseArgs, StepArgs, UndoArgs, VerbName, WentBackArgs,
 };
-use crate::cli::output::{Cell, Output, Table, Tone, block};
+use crate::cli::output::{Output, block};
+use crate::cli::plan;
 use crate::cli::stop::{Outcome, Stop};
-use crate::cli::time;
 
 /// A verb that has a plan.
 enum Verb {
@@ -109,7 +109,7 @@ pub(super) async fn preview(call: &mut Call<'_>, args: PreviewArgs) -> Outcome {
         }
     };
     let plan = verb.preview(&workshop).await?;
-    Ok(call.output.data(&plan_json(&plan), |width| plan_text(&plan, width))?)
+    Ok(call.output.data(&plan::json(&plan), |width| plan::text(&plan, width))?)
 }
 
 /// Shows the plan, has it confirmed, and does that plan and no other.
@@ -118,15 +118,15 @@ async fn go_back(call: &mut Call<'_>, workshop: &Workshop, verb: Verb, apply: &A
         Some(token) if !call.global.dry_run => workshop.plan(PlanToken(token.clone())),
         _ => match (verb.preview(workshop).await, &apply.key) {
             (Ok(plan), _) if call.global.dry_run => {
-                return Ok(call.output.data(&plan_json(&plan), |width| plan_text(&plan, width))?);
+                return Ok(call.output.data(&plan::json(&plan), |width| plan::text(&plan, width))?);
             }
             (Ok(plan), _) => {
-                confirm(call, || plan_text(&plan, None))?;
+                confirm(call, plan::text(&plan, None)).await?;
                 workshop.plan(plan.token)
             }
             // Asked again under its key, there may be nothing left to plan: then the first answer comes back.
             (Err(_), Some(_)) if call.global.yes => workshop.clone(),
-            (Err(error), _) => return Err(error.into()),
+            (Err(error), _) => return Err(refused(&verb, error)),
         },
     };
     match verb.apply(&workshop).await {
@@ -134,12 +134,22 @@ async fn go_back(call: &mut Call<'_>, workshop: &Workshop, verb: Verb, apply: &A
         Err(error) => {
             let stop = Stop::from(error);
             if let Some(plan) = stop.plan().filter(|_| !call.output.is_json()) {
-                let text = plan_text(plan, None);
+                let text = plan::text(plan, None);
                 call.output.say(&text);
             }
             Err(stop)
         }
     }
+}
+
+fn refused(verb: &Verb, error: Error) -> Stop {
+    let mut stop = Stop::from(error);
+    if let (Verb::Undo(None), Stop::Problem(problem)) = (verb, &mut stop)
+        && problem.code == "not_found"
+    {
+        problem.what = "there is nothing to undo".into();
+    }
+    stop
 }
 
 fn tell(call: &mut Call<'_>, id: &str, done: Done) -> Outcome {
@@ -166,70 +176,18 @@ fn undo_hint(id: &str, point: Option<u64>) -> String {
 }
 
 /// Has what is about to happen confirmed, by `--yes` or by whoever sits at the terminal.
-fn confirm(call: &mut Call<'_>, text: impl FnOnce() -> String) -> Outcome {
+async fn confirm(call: &mut Call<'_>, text: String) -> Outcome {
     if call.global.yes {
         return Ok(());
     }
-    call.output.say(&text());
-    match call.output.ask("Do it?")? {
+    call.output.say(&text);
+    match call.output.ask("Do it?").await? {
         Some(true) => Ok(()),
         Some(false) => Err(Stop::problem("declined", "nothing was done", "")),
         None => {
             let hint = "look at the plan with --dry-run, then give --plan TOKEN, or --yes";
             Err(Stop::problem("usage", "it was not confirmed, and nobody is there to be asked", hint))
         }
-    }
-}
-
-pub(in crate::cli) fn plan_json(plan: &Plan) -> Value {
-    json!({
-        "verb": plan.verb,
-        "step": plan.stage,
-        "lines": plan.lines.iter().map(|line| json!({
-            "fate": line.fate, "step": line.stage, "what": line.what, "why": line.why,
-        })).collect::<Vec<_>>(),
-        "undo_until": plan.undo_until.map(|until| time::rfc3339(until.as_millis())),
-        "revision": plan.revision,
-        "drafts": plan.drafts,
-        "token": plan.token,
-    })
-}
-
-pub(in crate::cli) fn plan_text(plan: &Plan, width: Option<u16>) -> String {
-    let mut table = Table::new(["", "STEP", "WHAT", "WHY"]);
-    for line in &plan.lines {
-        let (word, tone) = fate(line.fate);
-        let step = line.stage.as_ref().map_or("", StageId::as_str);
-        table.row([
-            Cell::new(word, tone),
-            step.into(),
-            line.what.as_str().into(),
-            Cell::new(line.why.as_str(), Tone::Faint),
-        ]);
-    }
-    let of = plan.stage.as_ref().map(|step| format!(" {step}")).unwrap_or_default();
-    let mut text = format!("{}{of} would do this:\n{}", plan.verb, table.text(width));
-    if plan.drafts > 0 {
-        text.push_str(&format!("{} written down first\n", count(plan.drafts, "draft")));
-    }
-    text.push_str(&match plan.undo_until {
-        Some(until) => format!("it can be undone until {}\n", time::rfc3339(until.as_millis())),
-        None => "it can't be undone\n".to_owned(),
-    });
-    text.push_str(&format!("to do exactly this: --plan {}", plan.token));
-    text
-}
-
-/// What happens to something, in a word.
-pub(in crate::cli) fn fate(fate: Fate) -> (&'static str, Tone) {
-    match fate {
-        Fate::Cleared => ("cleared", Tone::Bad),
-        Fate::Kept => ("kept", Tone::Plain),
-        Fate::Stale => ("stale", Tone::Attention),
-        Fate::Restored => ("restored", Tone::Good),
-        Fate::Archived => ("archived", Tone::Attention),
-        Fate::Fenced => ("fenced", Tone::Busy),
-        Fate::Deleted => ("deleted", Tone::Bad),
     }
 }
 
@@ -248,7 +206,7 @@ pub(super) async fn discard(call: &mut Call<'_>, args: OrphanArgs) -> Outcome {
         if call.global.dry_run {
             return show_orphan(call.output, args.number, &command);
         }
-        confirm(call, || format!("orphan {} would be deleted, and can't be brought back", args.number))?;
+        confirm(call, format!("orphan {} would be deleted, and can't be brought back", args.number)).await?;
     }
     let receipt = workshop.handle().discard(args.number).await?;
     call.answer(&receipt, json!({ "orphan": args.number }), || format!("orphan {} is deleted", args.number))

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::args::{FenceArgs, Global, Settings, StepArgs, WorkshopVerb};
 use super::output::Output;
 use super::stop::{Outcome, Stop};
-use super::{maintenance, signals};
+use super::{maintenance, signals, template};
 use crate::api::workshop::{Status, Workshop as State, WorkshopKind};
 use crate::api::{EntityId, Generation, Receipt, Rejection, Restage, StageId, View, Workshop, Workshops};
 
@@ -29,6 +29,11 @@ struct Call<'a> {
 
 /// Does a verb. Drafts are committed before this returns, if it is interrupted too.
 pub(super) async fn run(verb: WorkshopVerb, global: &Global, settings: &Settings, output: &mut Output) -> Outcome {
+    if let WorkshopVerb::New(args) = &verb {
+        // Before a data folder is made for it.
+        EntityId::new(&args.workshop)?;
+        template::find(&args.template)?;
+    }
     let restage = maintenance::open(settings, matches!(verb, WorkshopVerb::New(_))).await?;
     let by = &settings.by;
     let mut call = Call { workshops: restage.workshops()?, restage: restage.clone(), global, by, output };

@@ -35,38 +35,57 @@ pub(super) async fn import(call: &mut Call<'_>, args: ImportArgs) -> Outcome {
     let (workshop, step, _) = call.step(&args.step, None).await?;
     let session = args.session.as_deref().unwrap_or(MAIN_SESSION);
     let workshop = under(workshop, args.generation).session(session);
-    let mut known = Known { workshop: &workshop, step: &step, session, messages: None };
-    let streams = args.file == Path::new("-");
-    let mut messages = if streams {
-        incoming(&args.file, Arrives::Whole)?
-    } else {
-        let bytes = super::read_all(&args.file).await?;
-        let messages = transcript::read(&bytes)?;
-        known.check(&messages).await?;
-        handed_out(messages)
-    };
+    let known = Known { workshop: &workshop, step: &step, session, messages: None };
     let mut outcomes = Vec::new();
+    let done = if args.file == Path::new("-") {
+        import_stream(call, known, &mut outcomes).await
+    } else {
+        import_file(call, known, &args.file, &mut outcomes).await
+    };
+    if done.is_err() && !outcomes.is_empty() {
+        call.output.note(&format!("saved before that: {}", count(outcomes.len(), "message")));
+    } else if done.is_ok() && !call.output.is_json() {
+        call.output.data(&(), |_| told(&outcomes, &step))?;
+    }
+    done
+}
+
+/// All of a file, once all of it is known to be good.
+async fn import_file(call: &mut Call<'_>, mut known: Known<'_>, file: &Path, outcomes: &mut Vec<Saved>) -> Outcome {
+    let mut messages = transcript::read(&super::read_all(file).await?)?;
+    known.check(&messages).await?;
+    while !messages.is_empty() {
+        let rest = messages.split_off(messages.len().min(MESSAGES_PER_TURN));
+        save(call, &known, messages, outcomes).await?;
+        messages = rest;
+    }
+    Ok(())
+}
+
+/// Messages from standard input: those that have come while others were saved go to disk together.
+async fn import_stream(call: &mut Call<'_>, mut known: Known<'_>, outcomes: &mut Vec<Saved>) -> Outcome {
+    let mut messages = incoming("-".as_ref(), Arrives::Whole)?;
     let mut batch = Vec::new();
     while messages.recv_many(&mut batch, MESSAGES_PER_TURN).await > 0 {
         let (good, problem) = until_problem(batch.drain(..));
-        if streams {
-            known.check(&good).await?;
-        }
-        for turn in in_turns(good) {
-            let receipt = workshop.save(&step, turn).await?;
-            for (id, outcome) in receipt.reply {
-                let answer = json!({ "id": id, "outcome": outcome, "revision": receipt.revision });
-                call.output.data(&answer, |_| String::new())?;
-                outcomes.push(outcome);
-            }
-        }
+        known.check(&good).await?;
+        save(call, &known, good, outcomes).await?;
         if let Some(problem) = problem {
-            call.output.note(&format!("{} before that are saved", count(outcomes.len(), "message")));
             return Err(problem);
         }
     }
-    if !call.output.is_json() {
-        call.output.data(&(), |_| told(&outcomes, &step))?;
+    Ok(())
+}
+
+/// Saves messages, and says of each that it is on disk.
+async fn save(call: &mut Call<'_>, to: &Known<'_>, messages: Vec<Message>, outcomes: &mut Vec<Saved>) -> Outcome {
+    for turn in in_turns(messages) {
+        let receipt = to.workshop.save(to.step, turn).await?;
+        for (id, outcome) in receipt.reply {
+            let answer = json!({ "id": id, "outcome": outcome, "revision": receipt.revision });
+            call.output.data(&answer, |_| String::new())?;
+            outcomes.push(outcome);
+        }
     }
     Ok(())
 }
@@ -77,19 +96,6 @@ fn told(outcomes: &[Saved], step: &StageId) -> String {
     let parts: Vec<String> =
         of.iter().filter(|(_, n)| *n > 0).map(|(outcome, n)| format!("{n} {}", word(*outcome))).collect();
     format!("{} in {step}: {}", count(outcomes.len(), "message"), parts.join(", "))
-}
-
-/// Messages that are all there, as a stream of them.
-fn handed_out(messages: Vec<Message>) -> mpsc::Receiver<Outcome<Message>> {
-    let (send, receive) = mpsc::channel(MESSAGES_PER_TURN);
-    tokio::spawn(async move {
-        for message in messages {
-            if send.send(Ok(message)).await.is_err() {
-                break;
-            }
-        }
-    });
-    receive
 }
 
 /// Messages as they come from a file or standard input, read on a thread of its own that nobody waits for.

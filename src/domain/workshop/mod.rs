@@ -111,7 +111,7 @@ impl Entity for WorkshopKind {
         let mut turn = Turn::new(state, input);
         match command {
             Command::Create { title, template } => progress::create(&mut turn, title, template)?,
-            _ if !state.exists() => return Err(state::no_workshop()),
+            _ if !state.exists() => return Err(Rejection::not_found("workshop", input.id)),
             Command::Save { stage, session, messages, .. } => {
                 let outcomes = conversation::save(&mut turn, stage, session, messages, Replace::Better)?;
                 turn.decision.reply = Reply::Saved(outcomes);

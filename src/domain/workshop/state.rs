@@ -186,9 +186,6 @@ impl Workshop {
     /// # Errors
     /// [`Rejection::NotFound`] if the workshop or the step does not exist.
     pub fn step(&self, stage: &StageId) -> Result<&StepState, Rejection> {
-        if !self.exists() {
-            return Err(no_workshop());
-        }
         self.get(stage).ok_or_else(|| Rejection::not_found("step", stage))
     }
 
@@ -240,11 +237,6 @@ impl Workshop {
     pub(super) fn get_mut(&mut self, stage: &StageId) -> Option<&mut StepState> {
         self.steps.get_mut(self.outline.graph.index(stage)?)
     }
-}
-
-/// There is no such workshop. By which id it was asked for, the rules don't know.
-pub(super) fn no_workshop() -> Rejection {
-    Rejection::not_found("workshop", "by this id")
 }
 
 impl StepState {

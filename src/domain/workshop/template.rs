@@ -115,7 +115,7 @@ impl Template {
     /// # Errors
     /// [`Rejection::Invalid`] when it can't be encoded.
     pub fn digest(&self) -> Result<Digest, Rejection> {
-        Ok(digest_of(&self.to_bytes()?))
+        Ok(Digest::of(&self.to_bytes()?))
     }
 
     /// What the rules look at.
@@ -135,11 +135,6 @@ impl Template {
 }
 
 /// The digest under which a stored template is shared.
-pub(super) fn digest_of(bytes: &[u8]) -> Digest {
-    use sha2::Digest as _;
-    Digest(sha2::Sha256::digest(bytes).into())
-}
-
 impl From<Template> for Unchecked {
     fn from(template: Template) -> Self {
         template.unchecked

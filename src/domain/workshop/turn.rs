@@ -28,6 +28,7 @@ impl<'a> Turn<'a> {
 
     /// A step is like this from now on.
     pub(super) fn set(&mut self, stage: &StageId, cause: Cause, step: StepState) {
+        self.decision.touches.push(stage.clone());
         self.happen(Event::Step { stage: stage.clone(), cause, step: Box::new(step) });
     }
 

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::content::{decode, encode};
 use super::*;
-use crate::domain::{Digest, Fence, Inherit, Verb};
+use crate::domain::{Digest, EntityId, Fence, Inherit, Verb};
 
 /// One workshop with its content.
 #[derive(Clone, Default)]
@@ -152,7 +152,8 @@ impl World {
             found.extend(bytes.map(|bytes| (read, bytes)));
         }
         let now = Timestamp::from_millis(self.now);
-        let input = Input { now, revision: self.revision, fences: &self.fences, found: &found };
+        let id = EntityId::new("w").unwrap();
+        let input = Input { id: &id, now, revision: self.revision, fences: &self.fences, found: &found };
         WorkshopKind::decide(&self.state, command, &input)
     }
 
