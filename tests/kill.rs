@@ -225,11 +225,8 @@ fn a_mixed_load_killed_anywhere_loses_nothing_and_starts_again() {
             acknowledged.clear();
         }
         let dice = mix(round, 99);
-        let running = load::start(
-            "a_mixed_load_killed_anywhere_loses_nothing_and_starts_again",
-            folder.path(),
-            PAYLOAD,
-        );
+        let running =
+            load::start("a_mixed_load_killed_anywhere_loses_nothing_and_starts_again", folder.path(), PAYLOAD);
         if dice % 4 != 0 {
             running.wait_for(1 + dice % 200, Duration::from_secs(30));
         }

@@ -106,9 +106,8 @@ async fn histories(restage: &Restage, count: u64) -> u64 {
     for seed in 0..count {
         let entity = kind.entity(&EntityId::new(format!("h{seed}")).unwrap());
         let tester = Arc::new(Mutex::new(Tester::new(Spec::default())));
-        let calls: Vec<_> = (0..CALLERS)
-            .map(|caller| tokio::spawn(call(entity.clone(), Arc::clone(&tester), caller, seed)))
-            .collect();
+        let calls: Vec<_> =
+            (0..CALLERS).map(|caller| tokio::spawn(call(entity.clone(), Arc::clone(&tester), caller, seed))).collect();
         for call in calls {
             call.await.unwrap();
         }

@@ -158,12 +158,18 @@ async fn titles(restage: &Restage, text: &str, nth: usize, counts: &mut Counts) 
 /// Every text of a template, through a file.
 async fn templates(restage: &Restage, text: &str, nth: usize, counts: &mut Counts) {
     let quoted = serde_json::to_string(text).unwrap().replace('\u{7f}', "\\u007f");
-    for (field, nth_field) in [("name", 0), ("title", 1), ("id", 2), ("step title", 3), ("prompt", 4), ("sub-step", 5)] {
+    for (field, nth_field) in [("name", 0), ("title", 1), ("id", 2), ("step title", 3), ("prompt", 4), ("sub-step", 5)]
+    {
         let at = |n: usize, plain: &str| if n == nth_field { quoted.clone() } else { format!("{plain:?}") };
         let file = format!(
             "name = {}\ntitle = {}\n[[steps]]\nid = {}\ntitle = {}\nprompt = {}\n\
              sub_steps = [{{ id = \"s\", title = {}, prompt = \"p\" }}]",
-            at(0, "n"), at(1, "T"), at(2, "talk"), at(3, "Talk"), at(4, "p"), at(5, "S"),
+            at(0, "n"),
+            at(1, "T"),
+            at(2, "talk"),
+            at(3, "Talk"),
+            at(4, "p"),
+            at(5, "S"),
         );
         let what = format!("a template's {field}");
         let template = match Template::from_toml(&file) {

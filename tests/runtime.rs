@@ -332,10 +332,8 @@ async fn effects_are_carried_out_and_answered_once_across_restarts() {
     }));
     assert!(!kind.serve_effects(|_: Owed<Gauge>| async { Ok(None) }), "one handler a kind");
     let answered = entity(&restage, "e");
-    eventually("every effect is answered", || async {
-        answered.view().await.unwrap().state.answers.len() == OWED
-    })
-    .await;
+    eventually("every effect is answered", || async { answered.view().await.unwrap().state.answers.len() == OWED })
+        .await;
     restage.shutdown().await.unwrap();
 
     // And nothing is owed any more.

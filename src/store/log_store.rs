@@ -105,12 +105,14 @@ impl<D: Disk, I: Index> LogStore<D, I> {
     }
 
     /// The index. It may lack what was committed last.
-    pub fn index(&self) -> &I {
+    #[cfg(test)]
+    pub(super) fn index(&self) -> &I {
         &self.core.index
     }
 
     /// The disk.
-    pub fn disk(&self) -> &D {
+    #[cfg(test)]
+    pub(super) fn disk(&self) -> &D {
         &self.core.disk
     }
 

@@ -47,23 +47,59 @@ artifact = '{"type": "object"}'
 /// What happens, to the workshop of a number and the step of a number.
 #[derive(Clone, Debug)]
 pub enum Act {
-    Save { at: (usize, usize), messages: Vec<Said>, session: &'static str, behind: u64, draft: bool, key: Option<u8> },
-    Edit { at: (usize, usize), said: Said, behind: u64 },
-    Artifact { at: (usize, usize), valid: bool, behind: u64 },
+    Save {
+        at: (usize, usize),
+        messages: Vec<Said>,
+        session: &'static str,
+        behind: u64,
+        draft: bool,
+        key: Option<u8>,
+    },
+    Edit {
+        at: (usize, usize),
+        said: Said,
+        behind: u64,
+    },
+    Artifact {
+        at: (usize, usize),
+        valid: bool,
+        behind: u64,
+    },
     Confirm((usize, usize)),
-    Next { at: (usize, usize), summary: bool },
-    Summary { at: (usize, usize), behind: u64 },
-    SubStep { at: (usize, usize), second: bool },
+    Next {
+        at: (usize, usize),
+        summary: bool,
+    },
+    Summary {
+        at: (usize, usize),
+        behind: u64,
+    },
+    SubStep {
+        at: (usize, usize),
+        second: bool,
+    },
     /// Whatever is open and can be is completed, with all that it needs.
     Complete(usize),
     Pause(usize),
     Resume(usize),
     Reset((usize, usize)),
-    Revise { at: (usize, usize), said: Option<Said> },
+    Revise {
+        at: (usize, usize),
+        said: Option<Said>,
+    },
     Accept((usize, usize)),
-    Undo { workshop: usize, point: Option<usize> },
-    Adopt { workshop: usize, orphan: usize },
-    Discard { workshop: usize, orphan: usize },
+    Undo {
+        workshop: usize,
+        point: Option<usize>,
+    },
+    Adopt {
+        workshop: usize,
+        orphan: usize,
+    },
+    Discard {
+        workshop: usize,
+        orphan: usize,
+    },
     Purge(usize),
     Flush(usize),
     /// Several messages to both workshops that become durable together.
