@@ -148,7 +148,7 @@ impl<E: Entity> Harness<E> {
             }
         }
         self.set_now(end.max(self.now()));
-        for timer in query::timers(store(&self.ground), usize::MAX)? {
+        for timer in query::timers(store(&self.ground), None, usize::MAX)? {
             if timer.due <= end && timer.kind == E::KIND {
                 self.ask(&timer.id, Ask::Timer { key: timer.key, due: timer.due }, Terms::default())?;
             }

@@ -98,6 +98,10 @@ impl Entity for Gauge {
         })
     }
 
+    fn restore(state: &mut State, saved: &State, _: &[StageId], _: Timestamp) {
+        state.lines = saved.lines;
+    }
+
     fn apply(state: &mut State, event: &Event, _: Timestamp) {
         match event {
             Event::Added(what) => {
