@@ -33,7 +33,8 @@ use crate::engine::{
     Audit, Commit, Failure, Handled, Instance, Page, PageRange, Request, Turn, View, next_sweep, query,
 };
 use crate::store::{
-    Change, Entry, LogOptions, LogStore, MemoryIndex, MemoryStore, Position, Store, StoreError, StoreId, Urgency, batch_bytes,
+    Change, Entry, LogOptions, LogStore, MemoryIndex, MemoryStore, Position, Store, StoreError, StoreId, Urgency,
+    batch_bytes,
 };
 
 /// When simulated time begins, in milliseconds since the start of 1970.
@@ -81,7 +82,8 @@ impl<E: Entity> Harness<E> {
     pub fn open(disk: SimDisk) -> Result<Self, StoreError> {
         let clock = Arc::new(AtomicI64::new(BEGINNING));
         let time = Arc::clone(&clock);
-        let mut options = LogOptions::new(StoreId(*b"the test harness"), Arc::new(move || time.load(Ordering::Relaxed)));
+        let mut options =
+            LogOptions::new(StoreId(*b"the test harness"), Arc::new(move || time.load(Ordering::Relaxed)));
         options.threads = false;
         options.segment_bytes = 8 << 10;
         options.reserve_bytes = 16 << 10;
@@ -180,7 +182,7 @@ impl<E: Entity> Harness<E> {
                 None => {
                     let slot = Arc::clone(&slot);
                     let done = move |stored: Result<_, StoreError>| {
-                        put(&slot, stored.map_err(Failure::from).and_then(|_| outcome));
+                        put(&slot, stored.map_err(Failure::from).and(outcome));
                     };
                     store(&self.ground).barrier(Box::new(done));
                 }
@@ -195,7 +197,7 @@ impl<E: Entity> Harness<E> {
             if stored.is_ok() {
                 ticket.durable();
             }
-            put(&slot, stored.map_err(Failure::from).and_then(|_| outcome));
+            put(&slot, stored.map_err(Failure::from).and(outcome));
         };
         store(&self.ground).commit(batch, Box::new(done));
     }

@@ -1,6 +1,8 @@
 //! The turns of one entity are as if they happened one after the other, at some moment between question and answer,
 //! whoever asks, and whenever the entity leaves and enters memory: checked by search for such an order.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
+
 mod gauge;
 
 use std::sync::{Arc, Mutex};
@@ -106,9 +108,8 @@ async fn histories(restage: &Restage, count: u64) -> u64 {
     for seed in 0..count {
         let entity = kind.entity(&EntityId::new(format!("h{seed}")).unwrap());
         let tester = Arc::new(Mutex::new(Tester::new(Spec::default())));
-        let calls: Vec<_> = (0..CALLERS)
-            .map(|caller| tokio::spawn(call(entity.clone(), Arc::clone(&tester), caller, seed)))
-            .collect();
+        let calls: Vec<_> =
+            (0..CALLERS).map(|caller| tokio::spawn(call(entity.clone(), Arc::clone(&tester), caller, seed))).collect();
         for call in calls {
             call.await.unwrap();
         }

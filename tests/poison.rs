@@ -1,6 +1,8 @@
 //! Whatever comes in, in whatever field: it is refused with a reason, or it is stored and read back as it was. And a store
 //! that took it in opens again.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
+
 use std::fmt::Debug;
 
 use restage::workshop::{Message, Role, Template};
@@ -158,12 +160,18 @@ async fn titles(restage: &Restage, text: &str, nth: usize, counts: &mut Counts) 
 /// Every text of a template, through a file.
 async fn templates(restage: &Restage, text: &str, nth: usize, counts: &mut Counts) {
     let quoted = serde_json::to_string(text).unwrap().replace('\u{7f}', "\\u007f");
-    for (field, nth_field) in [("name", 0), ("title", 1), ("id", 2), ("step title", 3), ("prompt", 4), ("sub-step", 5)] {
+    for (field, nth_field) in [("name", 0), ("title", 1), ("id", 2), ("step title", 3), ("prompt", 4), ("sub-step", 5)]
+    {
         let at = |n: usize, plain: &str| if n == nth_field { quoted.clone() } else { format!("{plain:?}") };
         let file = format!(
             "name = {}\ntitle = {}\n[[steps]]\nid = {}\ntitle = {}\nprompt = {}\n\
              sub_steps = [{{ id = \"s\", title = {}, prompt = \"p\" }}]",
-            at(0, "n"), at(1, "T"), at(2, "talk"), at(3, "Talk"), at(4, "p"), at(5, "S"),
+            at(0, "n"),
+            at(1, "T"),
+            at(2, "talk"),
+            at(3, "Talk"),
+            at(4, "p"),
+            at(5, "S"),
         );
         let what = format!("a template's {field}");
         let template = match Template::from_toml(&file) {

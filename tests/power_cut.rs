@@ -4,6 +4,8 @@
 //! Needs root, loop devices and the tools. Without them the tests say so and do nothing, unless `CI` is set.
 //! `RESTAGE_CUTS` says how many cuts there are.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
+
 mod load;
 
 use std::collections::BTreeMap;
@@ -167,8 +169,7 @@ async fn full_disk(image: &Image) {
     let id = EntityId::new("w").unwrap();
     let restage = Restage::open(image.data()).await.unwrap();
     let workshop = restage.workshops().unwrap().get(&id);
-    let template =
-        Template::from_toml("name='t'\ntitle='T'\n[[steps]]\nid='talk'\ntitle='Talk'\nprompt='p'").unwrap();
+    let template = Template::from_toml("name='t'\ntitle='T'\n[[steps]]\nid='talk'\ntitle='Talk'\nprompt='p'").unwrap();
     workshop.create("A title", &template).await.unwrap();
     for nth in 0..20 {
         workshop.save(&step, vec![message(nth, 5_000)]).await.unwrap();
@@ -249,7 +250,10 @@ fn after_a_sync_that_fails_nothing_is_acknowledged_and_the_next_start_reads_the_
         let running = load::start_command(command, &data, 300);
         let heard = running.wait_for(u64::MAX, Duration::from_secs(60));
         let why = heard.ended.clone().unwrap_or_else(|| panic!("it goes on after sync {when} has failed: {heard:?}"));
-        assert!(why.starts_with("failed poisoned") || why.starts_with("refused io") || why.starts_with("failed io"), "{why}");
+        assert!(
+            why.starts_with("failed poisoned") || why.starts_with("refused io") || why.starts_with("failed io"),
+            "{why}"
+        );
         let heard = running.kill();
         if !fs::read_to_string(&trace).unwrap().contains("EIO") {
             return skip("strace injects nothing here");

@@ -1,6 +1,8 @@
 //! What the runtime promises beside order: a panic loses one entity's memory and no more, entities are loaded once, a
 //! full mailbox is said and loses nothing, leaving memory loses nothing, effects are carried out, the feed has no gaps.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
+
 mod gauge;
 
 use std::collections::BTreeSet;
@@ -332,10 +334,8 @@ async fn effects_are_carried_out_and_answered_once_across_restarts() {
     }));
     assert!(!kind.serve_effects(|_: Owed<Gauge>| async { Ok(None) }), "one handler a kind");
     let answered = entity(&restage, "e");
-    eventually("every effect is answered", || async {
-        answered.view().await.unwrap().state.answers.len() == OWED
-    })
-    .await;
+    eventually("every effect is answered", || async { answered.view().await.unwrap().state.answers.len() == OWED })
+        .await;
     restage.shutdown().await.unwrap();
 
     // And nothing is owed any more.

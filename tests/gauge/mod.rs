@@ -7,7 +7,9 @@ use std::future::Future;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use restage::{Decision, Entity, Fate, Generation, Inherit, Input, PlanLine, Rejection, StageId, Target, Timestamp, Verb};
+use restage::{
+    Decision, Entity, Fate, Generation, Inherit, Input, PlanLine, Rejection, StageId, Target, Timestamp, Verb,
+};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug)]
@@ -31,7 +33,10 @@ pub enum Command {
     Wait(String),
     Owe(String),
     Answered(String),
-    Line { generation: Option<Generation>, text: String },
+    Line {
+        generation: Option<Generation>,
+        text: String,
+    },
     Reset,
 }
 

@@ -191,8 +191,7 @@ pub fn be_the_load() {
             Ok(restage) => restage,
             Err(error) => return format!("refused {} {error}", error.code()),
         };
-        let tasks: Vec<_> =
-            (0..WORKSHOPS).map(|number| tokio::spawn(work(restage.clone(), number, payload))).collect();
+        let tasks: Vec<_> = (0..WORKSHOPS).map(|number| tokio::spawn(work(restage.clone(), number, payload))).collect();
         for task in tasks {
             match task.await {
                 Ok(Ok(())) => {}
