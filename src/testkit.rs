@@ -182,7 +182,7 @@ impl<E: Entity> Harness<E> {
                 None => {
                     let slot = Arc::clone(&slot);
                     let done = move |stored: Result<_, StoreError>| {
-                        put(&slot, stored.map_err(Failure::from).and_then(|_| outcome));
+                        put(&slot, stored.map_err(Failure::from).and(outcome));
                     };
                     store(&self.ground).barrier(Box::new(done));
                 }
@@ -197,7 +197,7 @@ impl<E: Entity> Harness<E> {
             if stored.is_ok() {
                 ticket.durable();
             }
-            put(&slot, stored.map_err(Failure::from).and_then(|_| outcome));
+            put(&slot, stored.map_err(Failure::from).and(outcome));
         };
         store(&self.ground).commit(batch, Box::new(done));
     }

@@ -4,6 +4,15 @@
 //! The first histories are gone through whole, more follow until the time is up. `RESTAGE_CRASH_SECONDS` sets how long
 //! that is, `RESTAGE_CRASH_SEED` where the histories begin.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests"
+)]
+
 mod acts;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -248,7 +257,7 @@ fn go_through(seed: u64, until: Instant, counts: &mut Counts) {
             counts.faults += 1;
             let mut found = Vec::new();
             for (nth, left) in after_crashes(&disk, dice.roll() >> 1).into_iter().enumerate() {
-                if (k + nth as u64) % 11 == 0 && fault == Fault::Tear {
+                if (k + nth as u64).is_multiple_of(11) && fault == Fault::Tear {
                     recover_through_crashes(&left, &told, acknowledged, dice.roll() >> 1, counts);
                 }
                 found.push((check(&left.kill(), &told, acknowledged, counts), left));

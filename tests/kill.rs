@@ -3,6 +3,7 @@
 //!
 //! `RESTAGE_KILLS` says how often each.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
 #![cfg(feature = "cli")]
 
 mod load;
@@ -183,7 +184,8 @@ fn the_program_killed_under_load_loses_nothing_and_starts_again() {
         }
         let dice = mix(round, 77);
         // Some while it starts, the others some time after an answer.
-        let (after, most) = if dice % 4 == 0 { (0, 60_000) } else { (1 + usize::try_from(dice % 150).unwrap(), 9_000) };
+        let (after, most) =
+            if dice.is_multiple_of(4) { (0, 60_000) } else { (1 + usize::try_from(dice % 150).unwrap(), 9_000) };
         let delay = Duration::from_micros(mix(dice, 1) % most);
         let fed = feed_and_kill(folder.path(), workshop.as_str(), round, after, delay);
         assert_eq!(fed.complaint, "", "round {round}");
@@ -227,7 +229,7 @@ fn a_mixed_load_killed_anywhere_loses_nothing_and_starts_again() {
         let dice = mix(round, 99);
         let running =
             load::start("a_mixed_load_killed_anywhere_loses_nothing_and_starts_again", folder.path(), PAYLOAD);
-        if dice % 4 != 0 {
+        if !dice.is_multiple_of(4) {
             running.wait_for(1 + dice % 200, Duration::from_secs(30));
         }
         thread::sleep(Duration::from_micros(mix(dice, 1) % 20_000));

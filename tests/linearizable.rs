@@ -1,6 +1,8 @@
 //! The turns of one entity are as if they happened one after the other, at some moment between question and answer,
 //! whoever asks, and whenever the entity leaves and enters memory: checked by search for such an order.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
+
 mod gauge;
 
 use std::sync::{Arc, Mutex};

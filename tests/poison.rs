@@ -1,6 +1,8 @@
 //! Whatever comes in, in whatever field: it is refused with a reason, or it is stored and read back as it was. And a store
 //! that took it in opens again.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
+
 use std::fmt::Debug;
 
 use restage::workshop::{Message, Role, Template};

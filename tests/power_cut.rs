@@ -4,6 +4,8 @@
 //! Needs root, loop devices and the tools. Without them the tests say so and do nothing, unless `CI` is set.
 //! `RESTAGE_CUTS` says how many cuts there are.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
+
 mod load;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,8 @@
 //! What the runtime promises beside order: a panic loses one entity's memory and no more, entities are loaded once, a
 //! full mailbox is said and loses nothing, leaving memory loses nothing, effects are carried out, the feed has no gaps.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
+
 mod gauge;
 
 use std::collections::BTreeSet;

@@ -4,6 +4,15 @@
 //! Which status follows from which is the matter of the rules' own tests; here it is only looked whether an undo brings
 //! the whole state back.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests"
+)]
+
 mod acts;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -281,9 +290,9 @@ fn check(harness: &mut Harness<WorkshopKind>, workshop: usize, model: &mut Model
     if view.pending == 0 {
         model.durable = model.live.clone();
     }
-    for step in 0..STEPS.len() {
-        assert_eq!(seen(harness, workshop, step, &view), model.durable[step], "step {} of {workshop}", STEPS[step]);
-        assert_eq!(view.generation(&stage(step)), Generation(model.generations[step]), "of {}", STEPS[step]);
+    for (step, name) in STEPS.iter().enumerate() {
+        assert_eq!(seen(harness, workshop, step, &view), model.durable[step], "step {name} of {workshop}");
+        assert_eq!(view.generation(&stage(step)), Generation(model.generations[step]), "of {name}");
     }
     let numbers: Vec<u64> = view.orphans.iter().map(|orphan| orphan.number).collect();
     assert_eq!(numbers, model.orphans.keys().copied().collect::<Vec<_>>());
@@ -297,7 +306,7 @@ fn check(harness: &mut Harness<WorkshopKind>, workshop: usize, model: &mut Model
     assert_eq!(shown(&reread), shown(&view), "what is stored is what the live one has");
 }
 
-/// An undo right after a verb gives the whole state back.
+/// An undo right after a verb gives the state of what the verb affected back, all of it.
 fn check_state_after_undo(
     harness: &mut Harness<WorkshopKind>,
     workshop: usize,
@@ -313,11 +322,12 @@ fn check_state_after_undo(
         && before.revision == revision
         && before.pending == 0
     {
+        let affected = &undone.unwrap().fences;
         for ((step, is), was) in view.state.steps().zip(&state.steps) {
-            assert_eq!(is, was, "{step} is as it was, its status too");
+            // What is made from them is brought into accord with them: how it got where it stands may differ.
+            let is_same = if affected.contains_key(step) { is == was } else { is.status == was.status };
+            assert!(is_same, "{step} is {is:?} and was {was:?}");
         }
-        // That something was once said in the workshop stays true.
-        assert_eq!(view.state, Workshop { begun: view.state.begun, ..state });
     }
 }
 

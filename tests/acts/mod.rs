@@ -3,7 +3,12 @@
 //! An [`Act`] says what to do in terms of what is there ("the second undo point"); [`resolve`] makes requests of it. The
 //! same seed gives the same history, wherever it is run.
 
-#![allow(dead_code, unreachable_pub, reason = "each test that has this as a module uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::large_enum_variant,
+    reason = "each test that has this as a module uses a part of it"
+)]
 
 use std::time::Duration;
 
@@ -243,7 +248,7 @@ pub fn resolve(act: &Act, number: usize, look: impl Fn(usize) -> View<WorkshopKi
     let under = |(workshop, step): (usize, usize), behind: u64| {
         let current = look(workshop).generation(&stage(step)).0;
         let late = current.checked_sub(behind).filter(|n| *n > 0 && behind > 0);
-        late.or((number % 2 == 0).then_some(current)).map(Generation)
+        late.or(number.is_multiple_of(2).then_some(current)).map(Generation)
     };
     match act {
         Act::Save { at, messages, session, behind, draft, key } => {
@@ -308,8 +313,12 @@ pub fn resolve(act: &Act, number: usize, look: impl Fn(usize) -> View<WorkshopKi
 }
 
 fn by(number: usize) -> Terms {
-    let writer = if number % 3 == 0 { "bob" } else { "ann" };
-    Terms { by: writer.into(), reason: (number % 4 == 0).then(|| format!("reason {number}")), ..Terms::default() }
+    let writer = if number.is_multiple_of(3) { "bob" } else { "ann" };
+    Terms {
+        by: writer.into(),
+        reason: number.is_multiple_of(4).then(|| format!("reason {number}")),
+        ..Terms::default()
+    }
 }
 
 /// A message whose text says where, when and under which generation it was written.
@@ -319,7 +328,7 @@ fn message(said: Said, number: usize, at: (usize, usize), under: Option<Generati
         content.push(char::from(b'a' + (content.len() % 26) as u8));
     }
     content.truncate(if said.bytes == 0 { 0 } else { content.len() });
-    let role = if said.id % 2 == 0 { Role::User } else { Role::Assistant };
+    let role = if said.id.is_multiple_of(2) { Role::User } else { Role::Assistant };
     let id = format!("m{}", said.id);
     Message { id, role, content, finished: said.finished, sub_step: None, by: Some("ann".into()), source: None }
 }
@@ -343,7 +352,7 @@ fn complete(workshop: usize, number: usize, view: &View<WorkshopKind>) -> Vec<St
         commands.push(artifact(step, None, true, number % 3));
         commands.push(Command::Confirm { stage: stage(step), generation: None, version: None });
     }
-    let summary = (number % 2 == 0).then(|| points(number));
+    let summary = number.is_multiple_of(2).then(|| points(number));
     commands.push(Command::Next { stage: stage(step), generation: None, summary });
     commands.into_iter().map(|command| Step::Ask(workshop, Ask::Command(command), by(number))).collect()
 }

@@ -155,12 +155,12 @@ pub(super) fn restore(state: &mut Workshop, saved: &Workshop, stages: &[StageId]
     }
 }
 
-/// Whether a step has not moved since, or has only become stale, or was only begun, or is no longer begun and had only been.
+/// Whether a step has not moved since, or has only become stale, or was without any work then and is now.
 fn is_as_it_was(now: Option<&StepState>, then: Option<&StepState>) -> bool {
     let (Some(now), Some(then)) = (now, then) else { return false };
     let only_stale = now.stale.is_some() && then.is_begun() && work_of(now) == work_of(then);
-    let only_begun = (now.is_untouched() && !then.is_begun()) || (!now.is_begun() && then.is_untouched());
-    now == then || only_stale || only_begun
+    let without_work = |step: &StepState| !step.is_begun() || step.is_untouched();
+    now == then || only_stale || (without_work(now) && without_work(then))
 }
 
 /// What a step is apart from where it stands.
