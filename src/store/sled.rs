@@ -225,7 +225,8 @@ impl Shared {
 fn lengths_of_chunked_keys(db: &sled::Db, changes: &[Change]) -> Result<HashSet<usize>, Trouble> {
     let mut ranges: HashMap<usize, (&[u8], &[u8])> = HashMap::new();
     for (Change::Put(key, _) | Change::Delete(key)) in changes {
-        ranges.entry(key.len()).or_insert((key, key)).1 = key;
+        let (first, last) = ranges.entry(key.len()).or_insert((key, key));
+        (*first, *last) = ((*first).min(key), (*last).max(key));
     }
     let mut chunked = HashSet::new();
     for (length, (first, last)) in ranges {
