@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug)]
 enum Recipe {}
 
-/// How many lines each stage has; the lines themselves are content.
 type Lines = BTreeMap<StageId, u64>;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,7 +27,7 @@ enum Event {
 
 impl Entity for Recipe {
     const KIND: &'static str = "recipe";
-    type State = Lines;
+    type State = Lines; // how many each stage has; the lines themselves are content
     type Command = Command;
     type Event = Event;
     type Reply = u64;
@@ -68,6 +67,10 @@ impl Entity for Recipe {
         }
     }
 
+    fn restore(lines: &mut Lines, saved: &Lines, stages: &[StageId], _: Timestamp) {
+        lines.extend(stages.iter().filter_map(|stage| Some((stage.clone(), *saved.get(stage)?))));
+    }
+
     fn apply(lines: &mut Lines, event: &Event, _: Timestamp) {
         match event {
             Event::Written(stage) => *lines.entry(stage.clone()).or_default() += 1,
@@ -89,8 +92,7 @@ async fn main() -> Result<(), Error> {
     let late = Command::Write { stage: boil.clone(), generation: Some(Generation(1)), line: "Too late.".into() };
     println!("a late writer: {}", soup.send(late).await.expect_err("it is fenced off"));
     soup.undo(None).await?;
-    let everything = PageRange { prefix: Vec::new(), after: None, most: 10 };
-    for (_, line) in soup.page(&boil, everything).await?.1 {
+    for (_, line) in soup.page(&boil, PageRange::under("")).await?.1 {
         println!("after the undo: {}", String::from_utf8_lossy(&line));
     }
     restage.shutdown().await

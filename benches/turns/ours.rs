@@ -48,6 +48,10 @@ impl Entity for Notes {
         Ok(Decision::reply(state.count + 1).event(command.text.clone()))
     }
 
+    fn restore(state: &mut Noted, saved: &Noted, _: &[StageId], _: Timestamp) {
+        state.clone_from(saved);
+    }
+
     fn apply(state: &mut Noted, event: &String, _: Timestamp) {
         state.count += 1;
         state.last.clone_from(event);

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use restage::workshop::{Command, MAIN_SESSION, Workshop, WorkshopKind};
-use restage::{Entity, Input, StageId, Timestamp};
+use restage::{Entity, EntityId, Input, StageId, Timestamp};
 
 use crate::Result;
 use crate::alloc;
@@ -15,7 +15,8 @@ use crate::table::{Table, median};
 pub(crate) fn run(quick: bool, table: &mut Table) -> Result<()> {
     let times = if quick { 20_000 } else { 200_000 };
     let (fences, found) = (BTreeMap::new(), HashMap::new());
-    let input = |revision| Input { now: Timestamp::default(), revision, fences: &fences, found: &found };
+    let id = EntityId::new("bench")?;
+    let input = |revision| Input { id: &id, now: Timestamp::default(), revision, fences: &fences, found: &found };
     let mut state = Workshop::default();
     let create = Command::Create { title: "Bench".into(), template: Box::new(template()?) };
     let created = WorkshopKind::decide(&state, &create, &input(0))?;

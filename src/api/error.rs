@@ -62,15 +62,16 @@ impl Error {
             AskError::Failed(Failure::Store(error)) => match error {
                 StoreError::InUse { .. } => Class::Conflict,
                 StoreError::TooLarge { .. } => Class::Invalid,
-                StoreError::Gone { .. } => Class::NotFound,
+                StoreError::Gone { .. } | StoreError::NotInBackup { .. } => Class::NotFound,
                 StoreError::DiskFull { .. } | StoreError::Closed => Class::Unavailable,
                 StoreError::Poisoned { .. } => Class::Uncertain,
                 _ => Class::Storage,
             },
+            AskError::Failed(Failure::Unwritable { .. }) => Class::Internal,
             AskError::Failed(_) => Class::Storage,
-            AskError::Busy { .. } | AskError::Stopped => Class::Unavailable,
+            AskError::Busy { .. } | AskError::Stopped | AskError::Expired => Class::Unavailable,
             AskError::Deadline(_) => Class::Uncertain,
-            AskError::Panicked(_) | AskError::KindTaken(_) => Class::Internal,
+            AskError::Panicked(_) | AskError::KindTaken(_) | AskError::KindName(_) => Class::Internal,
         }
     }
 
@@ -88,15 +89,19 @@ impl Error {
                 StoreError::TooLarge { .. } => "too_large",
                 StoreError::Poisoned { .. } => "poisoned",
                 StoreError::Gone { .. } => "gone",
+                StoreError::NotInBackup { .. } => "not_in_backup",
                 StoreError::Closed => "closed",
                 _ => "io",
             },
+            AskError::Failed(Failure::Unwritable { .. }) => "unwritable",
             AskError::Failed(_) => "damaged",
+            AskError::Expired => "expired",
             AskError::Busy { .. } => "busy",
             AskError::Deadline(_) => "deadline",
             AskError::Panicked(_) => "panicked",
             AskError::Stopped => "stopped",
             AskError::KindTaken(_) => "kind_taken",
+            AskError::KindName(_) => "kind_name",
         }
     }
 
@@ -105,12 +110,16 @@ impl Error {
         match &self.0 {
             AskError::Failed(Failure::Rejected(rejection)) => rejection.hint(),
             AskError::Failed(Failure::Store(error)) => error.hint().to_owned(),
+            AskError::Failed(Failure::Unwritable { .. }) => {
+                "mend the types of this kind: see the Entity contract".into()
+            }
             AskError::Failed(_) => "verify the data folder, and restore the latest backup into a new one".into(),
-            AskError::Busy { .. } => "wait a moment and ask again".into(),
+            AskError::Expired | AskError::Busy { .. } => "wait a moment and ask again".into(),
             AskError::Deadline(_) => "ask again with the same idempotency key, or look at the present state".into(),
             AskError::Panicked(_) => "this is a defect: please report what was asked".into(),
             AskError::Stopped => "open it again".into(),
             AskError::KindTaken(_) => "give one of the kinds another name".into(),
+            AskError::KindName(_) => "give the kind another name".into(),
         }
     }
 }

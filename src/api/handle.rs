@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::Error;
-use crate::domain::{Entity, EntityId, Plan, PlanToken, Rejection, StageId};
+use crate::domain::{Digest, Entity, EntityId, Plan, PlanToken, Rejection, StageId};
 use crate::engine::{Answer, Ask, Audit, Page, PageRange, Request, Terms, Turn, View, query};
-use crate::runtime::KindState;
+use crate::runtime::{KindState, Runtime};
 use crate::store::StoreError;
 
 /// One entity. Cheap to clone; the entity comes into memory with the first message to it.
@@ -15,6 +15,8 @@ use crate::store::StoreError;
 /// `handle.by("ann").reason("wrong customer").send(command).await`.
 pub struct Handle<E: Entity> {
     kind: Arc<KindState<E>>,
+    /// Kept running for as long as somebody can ask.
+    runtime: Arc<Runtime>,
     id: EntityId,
     terms: Terms,
     within: Duration,
@@ -22,7 +24,8 @@ pub struct Handle<E: Entity> {
 
 impl<E: Entity> Clone for Handle<E> {
     fn clone(&self) -> Self {
-        Self { kind: Arc::clone(&self.kind), id: self.id.clone(), terms: self.terms.clone(), within: self.within }
+        let (kind, runtime) = (Arc::clone(&self.kind), Arc::clone(&self.runtime));
+        Self { kind, runtime, id: self.id.clone(), terms: self.terms.clone(), within: self.within }
     }
 }
 
@@ -65,13 +68,19 @@ impl<R> Receipt<R> {
 }
 
 impl<E: Entity> Handle<E> {
-    pub(super) fn new(kind: Arc<KindState<E>>, id: EntityId, within: Duration) -> Self {
-        Self { kind, id, terms: Terms::default(), within }
+    pub(super) fn new(kind: Arc<KindState<E>>, runtime: Arc<Runtime>, id: EntityId) -> Self {
+        let within = runtime.options().deadline;
+        Self { kind, runtime, id, terms: Terms::default(), within }
     }
 
     /// The entity's id.
     pub fn id(&self) -> &EntityId {
         &self.id
+    }
+
+    /// Who asks, if that was said.
+    pub(super) fn asker(&self) -> Option<&str> {
+        Some(self.terms.by.as_str()).filter(|by| !by.is_empty())
     }
 
     /// Says who asks.
@@ -172,6 +181,22 @@ impl<E: Entity> Handle<E> {
         self.replied(Ask::Adopt(orphan)).await
     }
 
+    /// Says what adopting would do, without doing it.
+    ///
+    /// # Errors
+    /// As of [`adopt`](Self::adopt).
+    pub async fn preview_adopt(&self, orphan: u64) -> Result<Plan, Error> {
+        self.planned(Ask::Adopt(orphan)).await
+    }
+
+    /// Says what discarding would do, without doing it.
+    ///
+    /// # Errors
+    /// As of [`discard`](Self::discard).
+    pub async fn preview_discard(&self, orphan: u64) -> Result<Plan, Error> {
+        self.planned(Ask::Discard(orphan)).await
+    }
+
     /// Lets late work go for good.
     ///
     /// # Errors
@@ -238,6 +263,14 @@ impl<E: Entity> Handle<E> {
         let id = self.id.clone();
         let found = self.read(move |store| query::orphan::<E>(store, &id, number)).await?;
         found.ok_or_else(|| Rejection::not_found("orphan", number).into())
+    }
+
+    /// Something that all entities share, by its digest.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn shared(&self, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
+        self.read(move |store| query::shared(store, digest)).await
     }
 
     /// Reads from the store beside the actor.

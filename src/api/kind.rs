@@ -1,25 +1,23 @@
 //! One kind of entity.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::error::Error;
 use super::handle::Handle;
 use crate::domain::{Entity, EntityId};
 use crate::engine::query;
 use crate::runtime::{EffectHandler, KindState, Runtime};
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 
 /// The entities of one kind. Cheap to clone.
 pub struct Kind<E: Entity> {
     state: Arc<KindState<E>>,
     runtime: Arc<Runtime>,
-    within: Duration,
 }
 
 impl<E: Entity> Clone for Kind<E> {
     fn clone(&self) -> Self {
-        Self { state: Arc::clone(&self.state), runtime: Arc::clone(&self.runtime), within: self.within }
+        Self { state: Arc::clone(&self.state), runtime: Arc::clone(&self.runtime) }
     }
 }
 
@@ -32,13 +30,16 @@ impl<E: Entity> std::fmt::Debug for Kind<E> {
 impl<E: Entity> Kind<E> {
     pub(super) fn new(runtime: Arc<Runtime>) -> Result<Self, Error> {
         let state = runtime.kind::<E>()?;
-        let within = runtime.options().deadline;
-        Ok(Self { state, runtime, within })
+        Ok(Self { state, runtime })
+    }
+
+    pub(super) fn store(&self) -> Arc<dyn Store> {
+        self.state.store()
     }
 
     /// One entity; it need not exist.
     pub fn entity(&self, id: &EntityId) -> Handle<E> {
-        Handle::new(Arc::clone(&self.state), id.clone(), self.within)
+        Handle::new(Arc::clone(&self.state), Arc::clone(&self.runtime), id.clone())
     }
 
     /// Ids of existing entities, ascending, after one of them.
@@ -53,6 +54,9 @@ impl<E: Entity> Kind<E> {
 
     /// Has the effects of this kind carried out by `handler`, those that are owed from earlier too. False if somebody
     /// does already.
+    ///
+    /// They run on the caller's tokio runtime, where there is one. A handler that holds a [`Restage`](crate::Restage), a
+    /// kind or a handle keeps the folder open until [`shutdown`](crate::Restage::shutdown).
     pub fn serve_effects(&self, handler: impl EffectHandler<E>) -> bool {
         self.runtime.serve(&self.state, handler)
     }

@@ -1,14 +1,30 @@
 //! The typed facade that embedders and the command line use. The one place where errors become codes for people.
 
+mod database;
 mod error;
 mod handle;
 mod kind;
-mod restage;
+mod maintenance;
 pub mod transcript;
 mod workshops;
 
+pub use database::{Feed, Options, Restage, Stats};
 pub use error::{Class, Error};
 pub use handle::{Handle, Receipt};
 pub use kind::Kind;
-pub use restage::{Options, Restage, Stats};
+pub use maintenance::Unsound;
 pub use workshops::{Progress, WentBack, Workshop, Workshops};
+
+/// What the facade's signatures name, for the command line: it may name nothing below.
+#[cfg(feature = "cli")]
+mod named {
+    pub(crate) use crate::domain::{
+        EntityId, Fate, Generation, Plan, PlanToken, Rejection, StageId, Timestamp, limits, workshop,
+    };
+    pub(crate) use crate::engine::{Change, Turn, View};
+    pub(crate) use crate::runtime::{Clock, SystemClock};
+    pub(crate) use crate::store::{BackupInfo, IndexState, Position, UpTo, VerifyReport};
+}
+
+#[cfg(feature = "cli")]
+pub(crate) use named::*;

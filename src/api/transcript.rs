@@ -120,6 +120,11 @@ pub struct LineReader {
 }
 
 impl LineReader {
+    /// A reader of messages that grow: an id may come again, as a later version of the same message.
+    pub fn of_drafts() -> Self {
+        Self { ids: Ids { may_repeat: true, ..Ids::default() }, ..Self::default() }
+    }
+
     /// Takes one line, with the line break it ends with. `None` if there is no message with content in it.
     ///
     /// Blank lines belong to the message that follows; those after the last message are given to nobody.
@@ -173,6 +178,24 @@ fn is_document(text: &str) -> bool {
     json.starts_with('[') || probe().is_some_and(|read| read.is_ok_and(|probe| probe.messages.is_some()))
 }
 
+/// Whether a first line of text that is not blank begins one JSON document, and not lines of JSON.
+pub fn begins_document(line: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(line) else { return false };
+    let json = text.trim_start_matches(BOM).trim_ascii();
+    let is_cut = || serde_json::from_str::<serde::de::IgnoredAny>(json).is_err_and(|error| error.is_eof());
+    !json.is_empty() && (is_document(json) || is_cut())
+}
+
+/// Whether a message that was read had no id, and was named by its place.
+pub fn is_named_by_place(message: &Message) -> bool {
+    #[derive(Deserialize)]
+    struct Named {
+        id: Option<serde::de::IgnoredAny>,
+    }
+    let source = message.source.as_ref().map(|source| source.json.as_str());
+    source.and_then(|json| serde_json::from_str::<Named>(json).ok()).is_some_and(|named| named.id.is_none())
+}
+
 fn read_document(text: &str) -> Result<Vec<Message>, TranscriptError> {
     let json = text.trim_start_matches(BOM);
     let start = text.len() - json.len();
@@ -216,6 +239,7 @@ fn read_document(text: &str) -> Result<Vec<Message>, TranscriptError> {
 struct Ids {
     seen: HashMap<String, Place>,
     messages: usize,
+    may_repeat: bool,
 }
 
 impl Ids {
@@ -223,7 +247,7 @@ impl Ids {
     fn message(&mut self, json: &str, at: Place) -> Result<Message, TranscriptError> {
         let number = self.messages + 1;
         let message = message::parse(json, at, || format!("m-{number:04}"))?;
-        if let Some(first) = self.seen.get(&message.id) {
+        if let Some(first) = self.seen.get(&message.id).filter(|_| !self.may_repeat) {
             return Err(TranscriptError::DuplicateId { id: message.id, first: *first, second: at });
         }
         self.seen.insert(message.id.clone(), at);

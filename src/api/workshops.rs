@@ -179,7 +179,13 @@ impl Workshop {
 
     fn save_command(&self, step: &StageId, messages: Vec<Message>) -> Command {
         let (stage, generation, session) = (step.clone(), self.generation, self.session.clone());
+        let messages = messages.into_iter().map(|message| self.signed(message)).collect();
         Command::Save { stage, generation, session, messages }
+    }
+
+    /// The message with the name of who asks, where it names nobody.
+    fn signed(&self, message: Message) -> Message {
+        Message { by: message.by.or_else(|| self.handle.asker().map(str::to_owned)), ..message }
     }
 
     /// Replaces a message on purpose, a finished one too.
@@ -188,6 +194,7 @@ impl Workshop {
     /// As of [`save`](Self::save).
     pub async fn edit(&self, step: &StageId, message: Message) -> Result<Receipt<Vec<(String, Outcome)>>, Error> {
         let (stage, generation, session) = (step.clone(), self.generation, self.session.clone());
+        let message = self.signed(message);
         saved(self.handle.send(Command::Edit { stage, generation, session, message }).await?)
     }
 
@@ -262,6 +269,25 @@ impl Workshop {
             all.extend(page);
         }
         Ok(all)
+    }
+
+    /// The conversation of a step as it was in an older generation, as long as an undo point keeps that.
+    ///
+    /// # Errors
+    /// [`Rejection::NotFound`] when that generation is not kept, and as of [`view`](Self::view).
+    pub async fn archived(&self, step: &StageId, generation: Generation) -> Result<Vec<StoredMessage>, Error> {
+        let view = self.view().await?;
+        view.state.step(step)?;
+        let remembered = view.undo_points.iter().filter_map(|point| point.fences.get(step));
+        let fence = remembered.chain(view.fences.get(step)).find(|fence| fence.generation == generation);
+        let layers = fence.map(|fence| fence.layers.clone());
+        let layers = layers.ok_or_else(|| Rejection::not_found(format!("generation of {step}"), generation))?;
+        let (id, stage) = (self.id().clone(), step.clone());
+        let range = PageRange { prefix: MESSAGES_PREFIX.to_vec(), after: None, most: usize::MAX };
+        let read =
+            move |store: &dyn crate::store::Store| query::content::<WorkshopKind>(store, &id, &stage, &layers, &range);
+        let page = self.handle.read(read).await?;
+        Ok(page.iter().map(|(_, bytes)| StoredMessage::from_bytes(bytes)).collect::<Result<_, _>>()?)
     }
 
     /// Goes to another sub-step.
@@ -388,6 +414,7 @@ impl Workshop {
     /// # Errors
     /// A step that is not complete, [`Rejection::PlanMoved`], and as of [`Handle::send`].
     pub async fn revise(&self, step: &StageId, message: Option<Message>) -> Result<Receipt<WentBack>, Error> {
+        let message = message.map(|message| self.signed(message));
         went_back(self.handle.send(Command::Revise { stage: step.clone(), message }).await?)
     }
 
@@ -421,7 +448,7 @@ impl Workshop {
     /// [`Rejection::NotFound`], and the store's.
     pub async fn template(&self) -> Result<Template, Error> {
         let digest = self.view().await?.state.outline.digest;
-        let bytes = self.handle.read(move |store| query::shared(store, digest)).await?;
+        let bytes = self.handle.shared(digest).await?;
         let bytes = bytes.ok_or_else(|| Rejection::not_found("template of workshop", self.id()))?;
         Ok(Template::from_bytes(&bytes)?)
     }

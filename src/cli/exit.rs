@@ -19,6 +19,10 @@ pub enum Exit {
     Unreachable,
     /// Ctrl-C.
     Interrupted,
+    /// Whoever read its answer went away before it had said all, as a pipe to `head` does.
+    Unheard,
+    /// The system asked it to end.
+    Terminated,
 }
 
 impl Exit {
@@ -33,14 +37,16 @@ impl Exit {
             Self::Denied => 5,
             Self::Unreachable => 6,
             Self::Interrupted => 130,
+            Self::Unheard => 141,
+            Self::Terminated => 143,
         }
     }
 
     /// The end that an error of this code stands for.
     pub fn of_code(code: &str) -> Self {
         match code {
-            "invalid" | "not_a_data_folder" => Self::Usage,
-            "not_found" => Self::NotFound,
+            "invalid" | "limit" | "too_large" | "usage" | "not_a_data_folder" => Self::Usage,
+            "not_found" | "gone" | "not_in_backup" => Self::NotFound,
             "exists" | "conflict" | "stale_generation" | "version_moved" | "plan_moved" | "plan_required"
             | "key_reused" => Self::Conflict,
             "read_only" => Self::Denied,
@@ -65,6 +71,8 @@ mod tests {
             (Exit::Denied, 5),
             (Exit::Unreachable, 6),
             (Exit::Interrupted, 130),
+            (Exit::Unheard, 141),
+            (Exit::Terminated, 143),
         ];
         for (exit, number) in ends {
             assert_eq!(exit.number(), number);
@@ -78,6 +86,7 @@ mod tests {
             ("plan_moved", Exit::Conflict),
             ("stale_generation", Exit::Conflict),
             ("invalid", Exit::Usage),
+            ("limit", Exit::Usage),
             ("in_use", Exit::Unreachable),
             ("disk_full", Exit::Failure),
             ("a code of an embedder", Exit::Failure),

@@ -1,6 +1,100 @@
-//! The command line: arguments, output, exit codes.
+//! The command line: what was typed, what is done about it, how it is shown, and how the program ends.
 
 pub mod args;
 pub mod exit;
+mod logs;
+mod maintenance;
 pub mod output;
+mod plan;
+mod signals;
+mod stop;
+mod template;
 pub mod time;
+mod tour;
+mod workshop;
+
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use self::args::{Cli, Command, Global, Settings};
+use self::exit::Exit;
+use self::output::{Output, Problem};
+use self::stop::{Outcome, Stop};
+
+/// Does what was typed, and says how it ended.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // It says so itself, on the stream and with the code that fit. If nobody reads it, nobody is to be told.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1));
+        }
+    };
+    logs::start();
+    let mut output = Output::standard(cli.global.json, cli.global.quiet);
+    ExitCode::from(end(act(cli, &mut output), &mut output).number())
+}
+
+fn act(cli: Cli, output: &mut Output) -> Outcome {
+    let Cli { global, command } = cli;
+    if let Command::Completions { shell } = command {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "restage", &mut script);
+        return Ok(output.bytes(&script)?);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Stop::problem("io", format!("starting threads: {error}"), "try again"))?;
+    let done = runtime.block_on(dispatch(command, &global, output));
+    // Somebody may still wait for input: the process ends all the same.
+    runtime.shutdown_background();
+    done
+}
+
+async fn dispatch(command: Command, global: &Global, output: &mut Output) -> Outcome {
+    match command {
+        Command::Workshop(verb) => workshop::run(verb, global, &settings(global)?, output).await,
+        Command::Template(verb) => template::run(verb, output),
+        Command::Backup(args) => maintenance::backup(&args, &settings(global)?, output).await,
+        Command::Restore(args) => maintenance::restore(&args, output).await,
+        Command::Verify(args) => maintenance::verify(args, &settings(global)?, output).await,
+        Command::Tour(args) => tour::run(&args, output).await,
+        Command::Completions { .. } => Ok(()),
+    }
+}
+
+/// What was left open, from the environment and the user's folders.
+fn settings(global: &Global) -> Outcome<Settings> {
+    use etcetera::BaseStrategy as _;
+    let folder = || etcetera::choose_base_strategy().ok().map(|folders| folders.data_dir());
+    global.settings(|name| env::var(name).ok(), folder).ok_or_else(|| {
+        Stop::problem("usage", "there is no data folder: this user has no home", "name one: --data DIR or RESTAGE_DATA")
+    })
+}
+
+/// Says why it was not done, if it was not.
+fn end(done: Outcome, output: &mut Output) -> Exit {
+    match done {
+        Ok(()) => Exit::Done,
+        Err(Stop::Signal(exit)) => exit,
+        Err(Stop::Output(error)) if output::is_closed(&error) => Exit::Unheard,
+        Err(Stop::Output(error)) => {
+            output.problem(&unwritable(&error));
+            Exit::Failure
+        }
+        Err(Stop::Problem(problem)) => {
+            output.problem(&problem);
+            problem.exit()
+        }
+    }
+}
+
+fn unwritable(error: &io::Error) -> Problem {
+    let what = format!("the answer can't be written: {error}");
+    let hint = Some("what was asked for may have been done: look before you ask again".into());
+    Problem { code: "io".into(), what, hint, ..Problem::default() }
+}

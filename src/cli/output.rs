@@ -1,20 +1,26 @@
 //! The one place that prints: data to standard output, everything else to standard error.
 
 mod escape;
+mod progress;
 mod table;
 
 #[cfg(test)]
 mod tests;
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write};
+use std::thread;
 
 use serde::Serialize;
 use serde_json::json;
+use tokio::sync::oneshot;
 
 pub use escape::{block, line};
+pub use progress::Progress;
 pub use table::{Cell, Table, Tone};
 
 use super::exit::Exit;
+use super::plan;
+use crate::api::Plan;
 
 /// Widest that text runs, where the terminal does not say.
 const WIDTH_DEFAULT: u16 = 100;
@@ -46,6 +52,9 @@ pub struct Problem {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The plan as it is now, if it is not what was confirmed.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "plan::serialize")]
+    pub plan: Option<Box<Plan>>,
 }
 
 impl Problem {
@@ -58,6 +67,11 @@ impl Problem {
 /// Whether the reader of our output went away: the program then ends quietly.
 pub fn is_closed(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe
+}
+
+/// Whether standard error is a terminal.
+pub fn errors_are_seen() -> bool {
+    io::stderr().is_terminal()
 }
 
 impl Output {
@@ -73,7 +87,7 @@ impl Output {
             json,
             quiet,
             width: is_terminal.then_some(width),
-            asks: io::stdin().is_terminal() && io::stderr().is_terminal(),
+            asks: io::stdin().is_terminal() && errors_are_seen(),
         }
     }
 
@@ -113,6 +127,16 @@ impl Output {
         }
     }
 
+    /// Shows how far something is that may take long, where somebody looks.
+    pub fn progress(&self, doing: &'static str) -> Progress {
+        if self.quiet || self.json || !errors_are_seen() { Progress::hidden() } else { Progress::shown(doing) }
+    }
+
+    /// Whether the answer is asked for as JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// What went wrong: what, why, and what to do.
     pub fn problem(&mut self, problem: &Problem) {
         if self.json {
@@ -131,20 +155,25 @@ impl Output {
     /// Asks, and takes `y` and `yes` for a yes. `None` when nobody is there to answer.
     ///
     /// # Errors
-    /// When the answer can't be read.
-    pub fn ask(&mut self, question: &str) -> io::Result<Option<bool>> {
+    /// When the question can't be written or the answer can't be read.
+    pub async fn ask(&mut self, question: &str) -> io::Result<Option<bool>> {
         if !self.asks {
             return Ok(None);
         }
         write!(self.err, "{question} [y/N] ")?;
         self.err.flush()?;
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer)?;
+        // On a thread of its own that nobody waits for: whoever is asked may want to end the program instead.
+        let (send, receive) = oneshot::channel();
+        thread::spawn(move || {
+            let mut answer = String::new();
+            let _ = send.send(io::stdin().lock().read_line(&mut answer).map(|_| answer));
+        });
+        let answer = receive.await.unwrap_or_else(|_| Err(io::ErrorKind::UnexpectedEof.into()))?;
         Ok(Some(["y", "yes"].contains(&answer.trim().to_lowercase().as_str())))
     }
 
     /// One line to standard error. If nobody can read that either, there is nobody to tell.
-    fn say(&mut self, text: &str) {
+    pub fn say(&mut self, text: &str) {
         let _ = writeln!(self.err, "{text}");
     }
 }

@@ -5,9 +5,10 @@ use std::fmt::Debug;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sha2::Digest as _;
 
 use super::fence::{Fence, Generation, Inherit};
-use super::id::StageId;
+use super::id::{EntityId, StageId};
 use super::plan::PlanLine;
 use super::rejection::Rejection;
 use super::time::Timestamp;
@@ -57,11 +58,9 @@ pub trait Entity: Sized + Clone + Debug + Send + Sync + 'static {
     /// Folds what happened at `at` into the state.
     fn apply(state: &mut Self::State, event: &Self::Event, at: Timestamp);
 
-    /// Puts back what a verb that affected `stages` changed, as `saved` had it. Replaces the whole state by default.
-    fn restore(state: &mut Self::State, saved: &Self::State, stages: &[StageId], at: Timestamp) {
-        let _ = (stages, at);
-        *state = saved.clone();
-    }
+    /// Puts back what a verb that affected `stages` changed, as `saved` had it; other stages may have moved since, and
+    /// stay as they are. Their content comes back by itself.
+    fn restore(state: &mut Self::State, saved: &Self::State, stages: &[StageId], at: Timestamp);
 
     /// Two drafts, or two late commands, of the same key are versions of one thing: only the better one is kept.
     ///
@@ -110,9 +109,18 @@ pub enum Read {
 #[serde(transparent)]
 pub struct Digest(pub [u8; 32]);
 
+impl Digest {
+    /// The digest of some bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(sha2::Sha256::digest(bytes).into())
+    }
+}
+
 /// What a decision knows beside state and command.
 #[derive(Debug)]
 pub struct Input<'a> {
+    /// The entity that is asked.
+    pub id: &'a EntityId,
     /// The time of the turn.
     pub now: Timestamp,
     /// How many turns the entity has had; 0 if nobody has created it.

@@ -36,11 +36,13 @@ pub const TEMPLATE_BYTES_MAX: usize = 1 << 20;
 pub const TURN_BYTES_MAX: usize = 32 << 20;
 /// Most content layers that a stage's current generation may inherit from: how often a stage can be revised with
 /// new work in between before it must be reset.
-pub const LAYERS_MAX: usize = 128;
+pub const LAYERS_MAX: usize = 1_000;
 /// Most orphans kept for one entity.
 pub const ORPHANS_MAX: usize = 1_000;
 /// Most undo points kept for one entity; the oldest is let go for a new one.
 pub const UNDO_POINTS_MAX: usize = 200;
+/// Most timers of one entity.
+pub const TIMERS_MAX: usize = 256;
 /// Most held drafts of one entity; one more commits them early.
 pub const DRAFTS_HELD_MAX: usize = 32_768;
 /// Most bytes of held drafts of one entity; more commits them early.

@@ -89,6 +89,12 @@ pub enum CodecError {
     /// The value can't be written.
     #[error("it can't be written: {0}")]
     Encode(String),
+    /// The value is larger than what is read back.
+    #[error("it has {bytes} bytes, the most is {TURN_BYTES_MAX}")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
 }
 
 fn config() -> impl bincode::config::Config {
@@ -98,15 +104,28 @@ fn config() -> impl bincode::config::Config {
 /// The stored form of a value.
 ///
 /// # Errors
-/// [`CodecError::Encode`] for a type that bincode can't write.
+/// [`CodecError::Encode`] for a type that bincode can't write, [`CodecError::TooLarge`] for more than is ever read back.
 pub(super) fn encode<T: Serialize>(tag: Tag, value: &T) -> Result<Vec<u8>, CodecError> {
     let mut bytes = Vec::with_capacity(USUAL_BYTES);
     bytes.extend_from_slice(&[VERSION, tag as u8, 0, 0, 0, 0]);
     bincode::serde::encode_into_std_write(value, &mut bytes, bincode::config::standard())
         .map_err(|e| CodecError::Encode(e.to_string()))?;
+    if bytes.len() > TURN_BYTES_MAX {
+        return Err(CodecError::TooLarge { bytes: bytes.len() });
+    }
     let crc = checksum(&bytes);
     bytes[2..HEADER_BYTES].copy_from_slice(&crc.to_le_bytes());
     bytes.shrink_to_fit();
+    Ok(bytes)
+}
+
+/// The stored form of a value whose type is an embedder's. A type that the format can't read back, such as one with
+/// untagged enums, is found in a debug build when it is first written, and not after a restart.
+pub(super) fn encode_theirs<T: Serialize + DeserializeOwned>(tag: Tag, value: &T) -> Result<Vec<u8>, CodecError> {
+    let bytes = encode(tag, value)?;
+    if cfg!(debug_assertions) {
+        decode::<T>(tag, &bytes).map_err(|error| CodecError::Encode(format!("it can't be read back: {error}")))?;
+    }
     Ok(bytes)
 }
 

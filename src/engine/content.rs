@@ -21,6 +21,13 @@ pub struct PageRange {
     pub most: usize,
 }
 
+impl PageRange {
+    /// Everything below a prefix, up to 1,000 paths; an empty prefix for all there is.
+    pub fn under(prefix: impl Into<Vec<u8>>) -> Self {
+        Self { prefix: prefix.into(), after: None, most: 1_000 }
+    }
+}
+
 /// Reads a page of what is durable, through `layers`, newest first.
 pub(crate) fn page(
     store: &dyn Store,

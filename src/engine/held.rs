@@ -28,6 +28,8 @@ pub(super) struct HeldDraft<E: Entity> {
     pub(super) at: Timestamp,
     pub(super) by: String,
     pub(super) changes: Vec<Change<E>>,
+    /// What the changes take in the journal.
+    pub(super) bytes: usize,
 }
 
 impl<E: Entity> Held<E> {
@@ -49,8 +51,9 @@ impl<E: Entity> Held<E> {
     }
 
     /// Takes in a draft, in place of an earlier one of the same key.
-    pub(super) fn push(&mut self, key: Option<Vec<u8>>, draft: HeldDraft<E>, content: Vec<(Vec<u8>, Vec<u8>)>) {
+    pub(super) fn push(&mut self, key: Option<Vec<u8>>, mut draft: HeldDraft<E>, content: Vec<(Vec<u8>, Vec<u8>)>) {
         self.last_at = draft.at;
+        self.bytes += draft.bytes;
         self.saves += 1;
         for (key, value) in content {
             self.bytes += key.len() + value.len();
@@ -61,7 +64,13 @@ impl<E: Entity> Held<E> {
         }
         let known = key.as_ref().and_then(|key| self.by_key.get(key)).copied();
         match known.and_then(|at| self.drafts.get_mut(at)) {
-            Some(earlier) => *earlier = draft,
+            Some(earlier) => {
+                // What the earlier one wrote is written still.
+                let touched = earlier.changes.iter().filter(|change| matches!(change, Change::Touched(..))).cloned();
+                draft.changes.extend(touched.collect::<Vec<_>>());
+                self.bytes = self.bytes.saturating_sub(earlier.bytes);
+                *earlier = draft;
+            }
             None => {
                 if let Some(key) = key {
                     self.by_key.insert(key, self.drafts.len());
@@ -71,11 +80,13 @@ impl<E: Entity> Held<E> {
         }
     }
 
-    /// When they have to be committed: after some quiet, at most a while after the first, at once when there are many.
+    /// Whether one more, of so many bytes, can be held beside them.
+    pub(super) fn has_room_for(&self, bytes: usize) -> bool {
+        self.drafts.len() < DRAFTS_HELD_MAX && self.bytes.saturating_add(bytes) <= DRAFT_BYTES_HELD_MAX
+    }
+
+    /// When they have to be committed: after some quiet, at most a while after the first.
     pub(super) fn due(&self, options: &EngineOptions) -> Timestamp {
-        if self.drafts.len() >= DRAFTS_HELD_MAX || self.bytes >= DRAFT_BYTES_HELD_MAX {
-            return self.first_at;
-        }
         self.last_at.after(options.draft_quiet).min(self.first_at.after(options.draft_most))
     }
 

@@ -10,7 +10,8 @@ use super::inflight::{Inflight, Ticket};
 use super::keys::{EntityKeys, class, parse_number};
 use super::record::{Entry, Record};
 use super::request::{EngineOptions, Failure, Receipt, View};
-use crate::domain::{Entity, EntityId, Fence, Read, StageId, Timestamp};
+use crate::domain::limits::TURN_BYTES_MAX;
+use crate::domain::{Entity, EntityId, Fence, Read, Rejection, StageId, Timestamp};
 use crate::store::{Batch, Change, Store, Urgency, batch_bytes};
 
 /// A snapshot of the record is written when the journal since the last one has grown past this, or past the snapshot's
@@ -82,7 +83,8 @@ impl<E: Entity> Instance<E> {
     }
 
     /// The entity's id.
-    pub fn id(&self) -> &EntityId {
+    #[cfg(test)]
+    pub(super) fn id(&self) -> &EntityId {
         self.keys.id()
     }
 
@@ -147,7 +149,22 @@ impl<E: Entity> Instance<E> {
     }
 
     pub(super) fn encode<T: serde::Serialize>(&self, tag: Tag, value: &T) -> Result<Vec<u8>, Failure> {
-        codec::encode(tag, value).map_err(|problem| self.unreadable(format!("{tag:?}"), problem))
+        codec::encode(tag, value).map_err(|problem| self.unwritable(problem))
+    }
+
+    /// The stored form of what is made of a kind's own types.
+    pub(super) fn encode_theirs<T>(&self, tag: Tag, value: &T) -> Result<Vec<u8>, Failure>
+    where
+        T: serde::Serialize + serde::de::DeserializeOwned,
+    {
+        codec::encode_theirs(tag, value).map_err(|problem| self.unwritable(problem))
+    }
+
+    fn unwritable(&self, problem: CodecError) -> Failure {
+        match problem {
+            CodecError::TooLarge { .. } => Rejection::limit("bytes of a turn", TURN_BYTES_MAX).into(),
+            problem => Failure::Unwritable { kind: E::KIND, id: self.keys.id().clone(), problem },
+        }
     }
 
     /// Reads what a decision asked for.

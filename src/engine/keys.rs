@@ -74,10 +74,7 @@ impl EntityKeys {
     }
 
     fn name(&self, key: &mut Vec<u8>) {
-        key.extend_from_slice(self.kind.as_bytes());
-        key.push(0);
-        key.extend_from_slice(self.id.as_str().as_bytes());
-        key.push(0);
+        name(key, self.kind, &self.id);
     }
 
     fn numbered(&self, class: u8, number: u64) -> Vec<u8> {
@@ -133,11 +130,7 @@ impl EntityKeys {
     }
 
     fn timed(&self, class: u8, at: Timestamp, key: &str) -> Vec<u8> {
-        let mut bytes = vec![class];
-        bytes.extend_from_slice(&time_bytes(at));
-        self.name(&mut bytes);
-        bytes.extend_from_slice(key.as_bytes());
-        bytes
+        timed(class, at, self.kind, &self.id, key)
     }
 
     /// The common beginning of one layer's content.
@@ -162,6 +155,26 @@ impl EntityKeys {
         key.extend_from_slice(&generation.0.to_be_bytes());
         key
     }
+}
+
+fn name(key: &mut Vec<u8>, kind: &str, id: &EntityId) {
+    key.extend_from_slice(kind.as_bytes());
+    key.push(0);
+    key.extend_from_slice(id.as_str().as_bytes());
+    key.push(0);
+}
+
+fn timed(class: u8, at: Timestamp, kind: &str, id: &EntityId, key: &str) -> Vec<u8> {
+    let mut bytes = vec![class];
+    bytes.extend_from_slice(&time_bytes(at));
+    name(&mut bytes, kind, id);
+    bytes.extend_from_slice(key.as_bytes());
+    bytes
+}
+
+/// The key of a timer of any kind.
+pub(crate) fn timer(due: Timestamp, kind: &str, id: &EntityId, key: &str) -> Vec<u8> {
+    timed(class::TIMER, due, kind, id, key)
 }
 
 pub(crate) fn shared(digest: Digest) -> Vec<u8> {

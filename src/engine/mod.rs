@@ -18,10 +18,10 @@ mod seal;
 mod sweep;
 mod turn;
 mod undo;
+mod verify;
 
 pub use codec::CodecError;
 pub use content::{Page, PageRange};
-pub use inflight::Ticket;
 pub use instance::{Commit, Handled, Instance, Owed};
 pub use orphan::LateCommand;
 pub use query::{Committed, DueTimer, Turn};
@@ -29,6 +29,8 @@ pub use record::{Change, Entry, Orphan, Record, UndoPoint};
 pub use request::{Answer, Ask, EngineOptions, Failure, Receipt, Request, Terms, View};
 pub use seal::Audit;
 pub use sweep::next_sweep;
+pub use verify::Unsound;
+pub(crate) use verify::verify;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! Work that a fence turned away: kept as the command it came as, until somebody adopts or discards it.
 
 use serde::{Deserialize, Serialize};
+use sha2::Digest as _;
 
 use super::codec::Tag;
 use super::instance::Instance;
@@ -34,10 +35,14 @@ impl<E: Entity> Instance<E> {
         if !target.work {
             return Err(stale(None).into());
         }
-        let of = E::draft_key(command);
-        let same = |orphan: &&Orphan| {
-            of.is_some() && orphan.of == of && orphan.stage == target.stage && orphan.generation == given
+        let stored = match self.encode_theirs(Tag::Orphan, &LateCommand::<E> { command: command.clone() }) {
+            Ok(stored) => stored,
+            Err(Failure::Rejected(_)) => return Err(stale(None).into()),
+            Err(failure) => return Err(failure),
         };
+        // What is a version of nothing is kept once, however often it is sent.
+        let of = E::draft_key(command).unwrap_or_else(|| sha2::Sha256::digest(&stored).to_vec());
+        let same = |orphan: &&Orphan| orphan.of == of && orphan.stage == target.stage && orphan.generation == given;
         let known = self.record.orphans.iter().find(same);
         if let Some(known) = known {
             let earlier = self.late_command(known.number, store)?;
@@ -48,7 +53,6 @@ impl<E: Entity> Instance<E> {
             return Err(stale(None).into());
         }
         let number = known.map_or(self.record.numbered + 1, |known| known.number);
-        let stored = self.encode(Tag::Orphan, &LateCommand::<E> { command: command.clone() })?;
         let orphan = Orphan {
             number,
             stage: target.stage.clone(),
@@ -82,8 +86,20 @@ impl<E: Entity> Instance<E> {
         let mut command = late.ok_or_else(|| Rejection::not_found("orphan", number))?.command;
         E::retarget(&mut command, self.record.fence(&orphan.stage).generation);
         let mut proposal = self.decide(&command, store, now)?;
+        if proposal.late.is_some() {
+            // The kind does not retarget this command: it is kept as it is.
+            return Ok(proposal);
+        }
         proposal.changes.push(Change::OrphanGone(number));
         proposal.extra.delete(self.keys.orphan(number));
+        if proposal.verb.is_none() {
+            let what = format!("orphan {number}, {} bytes", orphan.bytes);
+            let why = "it is written as if it came now";
+            let lines = vec![PlanLine::new(Fate::Restored, &orphan.stage, what, why)];
+            let stage = Some(orphan.stage.clone());
+            proposal.verb = Some(Verb { name: "adopt", stage, affects: Vec::new(), lines });
+            proposal.for_good = true;
+        }
         Ok(proposal)
     }
 

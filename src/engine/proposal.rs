@@ -7,9 +7,12 @@ use super::instance::Instance;
 use super::keys::{self, EntityKeys};
 use super::record::{Change, Record};
 use super::request::{Answer, Ask, Failure};
-use crate::domain::limits::CONTENT_PATH_BYTES_MAX;
+use crate::domain::limits::{CONTENT_PATH_BYTES_MAX, STAGES_MAX, TIMERS_MAX};
 use crate::domain::{Decision, Entity, Fence, Read, Rejection, StageId, Target, Timestamp, Verb};
-use crate::store::{Batch, Store};
+use crate::store::{Batch, Store, Urgency};
+
+/// What the keys of the engine's own timers begin with.
+const RESERVED_TIMERS: &str = "restage.";
 
 /// What a request would do.
 #[derive(Debug)]
@@ -83,6 +86,17 @@ impl<E: Entity> Proposal<E> {
             }
             proposal.stage = Some(target.stage);
         }
+        let stages = record.fences.keys().chain(proposal.touched.keys()).collect::<BTreeSet<_>>().len();
+        if stages > STAGES_MAX {
+            return Err(Rejection::limit("stages of an entity", STAGES_MAX));
+        }
+        if decision.timers.iter().any(|(key, _)| key.starts_with(RESERVED_TIMERS)) {
+            let problem = format!("keys that begin with {RESERVED_TIMERS:?} are the engine's own");
+            return Err(Rejection::invalid("timer", problem));
+        }
+        if record.timers.len() + decision.timers.len() > TIMERS_MAX {
+            return Err(Rejection::limit("timers of an entity", TIMERS_MAX));
+        }
         for (digest, bytes) in decision.shared {
             if !found.contains_key(&Read::Shared(digest)) {
                 proposal.extra.put(keys::shared(digest), bytes);
@@ -105,6 +119,23 @@ impl<E: Entity> Proposal<E> {
             && self.effects.is_empty()
             && self.timers.is_empty()
             && self.verb.is_none()
+    }
+
+    /// Whether its commit can wait for more of the same: it changes state and content, and nothing beside.
+    pub(super) fn can_wait(&self) -> bool {
+        let raises = |change: &Change<E>| matches!(change, Change::Raised(..));
+        self.late.is_none()
+            && self.verb.is_none()
+            && self.effects.is_empty()
+            && self.extra.changes.is_empty()
+            && !self.changes.iter().any(raises)
+    }
+
+    /// How much it matters when the disk is full: going back and what frees space go through on the reserve.
+    pub(super) fn urgency(&self) -> Urgency {
+        let frees = self.changes.iter().any(|change| matches!(change, Change::UndoPointsGone(_)));
+        let goes_back = self.undoable() || (self.verb.is_some() && self.content.is_empty());
+        if frees || goes_back { Urgency::Reserved } else { Urgency::Ordinary }
     }
 
     /// Whether it leaves an undo point.
@@ -161,7 +192,10 @@ impl<E: Entity> Instance<E> {
     /// A timer is due. One that was set anew or stopped meanwhile does nothing.
     fn timer(&self, key: &str, due: Timestamp, store: &dyn Store, now: Timestamp) -> Result<Proposal<E>, Failure> {
         if self.record.timers.get(key) != Some(&due) {
-            return Ok(Proposal::nothing());
+            // Nothing, but that a key which nobody will ever ask for again goes.
+            let mut proposal = Proposal::nothing();
+            proposal.extra.delete(self.keys.timer(due, key));
+            return Ok(proposal);
         }
         let mut proposal = if key == super::undo::EXPIRY_TIMER {
             self.expire(now)

@@ -35,8 +35,10 @@ pub struct DueTimer {
 /// One committed turn, as the feed tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// Where in the feed.
+    /// Where in the feed. Turns that were committed together share it.
     pub position: Position,
+    /// Whether it is the last of its position: a reader that has it misses nothing by going on after that.
+    pub is_last: bool,
     /// The kind of the entity.
     pub kind: String,
     /// The entity.
@@ -157,24 +159,25 @@ fn decode<T: serde::de::DeserializeOwned>(keys: &EntityKeys, what: &str, tag: Ta
 /// Effects of a kind that are owed, in no particular order.
 pub fn owed<E: Entity>(store: &dyn Store, most: usize) -> Result<Vec<Owed<E>>, Failure> {
     let mut owed = Vec::new();
-    let mut failed = None;
     content::each_key(store, &keys::kind_prefix(class::EFFECT, E::KIND), None, |key, bytes| {
         let Some((_, id, key)) = parse_named(&key[1..]) else { return true };
         match decode::<(u64, E::Effect)>(&EntityKeys::new(E::KIND, id.clone()), "effect", Tag::Effect, bytes) {
             Ok((revision, effect)) => {
                 owed.push(Owed { id, key: String::from_utf8_lossy(key).into_owned(), revision, effect });
             }
-            Err(failure) => failed = Some(failure),
+            // One that can't be read is an error of its entity, not of all others.
+            Err(error) => tracing::error!(%error, "an owed effect is left out"),
         }
-        failed.is_none() && owed.len() < most
+        owed.len() < most
     })?;
-    failed.map_or(Ok(owed), Err)
+    Ok(owed)
 }
 
-/// Timers, earliest first.
-pub fn timers(store: &dyn Store, most: usize) -> Result<Vec<DueTimer>, Failure> {
+/// Timers, earliest first, after one of them.
+pub fn timers(store: &dyn Store, after: Option<&DueTimer>, most: usize) -> Result<Vec<DueTimer>, Failure> {
     let mut timers = Vec::new();
-    content::each_key(store, &[class::TIMER], None, |key, _| {
+    let after = after.map(|timer| keys::timer(timer.due, &timer.kind, &timer.id, &timer.key));
+    content::each_key(store, &[class::TIMER], after, |key, _| {
         if let Some((due, kind, id, key)) = parse_timed(key) {
             timers.push(DueTimer { due, kind: kind.to_owned(), id, key: key.to_owned() });
         }
@@ -196,12 +199,16 @@ pub fn committed(frame: &Frame) -> Vec<Committed> {
         {
             turns.push(Committed {
                 position: frame.position,
+                is_last: false,
                 kind: kind.to_owned(),
                 id,
                 revision,
                 bytes: bytes.clone(),
             });
         }
+    }
+    if let Some(last) = turns.last_mut() {
+        last.is_last = true;
     }
     turns
 }

@@ -84,8 +84,8 @@ pub struct Orphan {
     pub by: String,
     /// Bytes of the command.
     pub bytes: u64,
-    /// What of the stage it is a version of, if the kind says so.
-    pub of: Option<Vec<u8>>,
+    /// What of the stage it is a version of: the kind's draft key, else the digest of the command.
+    pub of: Vec<u8>,
 }
 
 /// One turn, as the journal keeps it.

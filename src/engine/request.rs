@@ -144,6 +144,16 @@ pub enum Failure {
         /// What is wrong with it.
         problem: CodecError,
     },
+    /// What a kind wants stored has no stored form: a defect of its types.
+    #[error("{kind} {id} can't be written: {problem}")]
+    Unwritable {
+        /// The kind.
+        kind: &'static str,
+        /// The id.
+        id: EntityId,
+        /// What is wrong with it.
+        problem: CodecError,
+    },
     /// The journal does not go on where it should.
     #[error("{kind} {id}: turn {revision} is missing from the journal")]
     Gap {

@@ -107,7 +107,7 @@ impl<E: Entity> Sealed<E> {
         }
         if proposal.undoable() {
             let point = Self::undo_point(instance, &proposal, before, terms, now);
-            let state = instance.encode(Tag::Undo, &before.state)?;
+            let state = instance.encode_theirs(Tag::Undo, &before.state)?;
             self.batch.put(instance.keys.undo(point.number), state);
             let mut gone = Vec::new();
             if before.undo_points.len() >= UNDO_POINTS_MAX {
@@ -178,7 +178,7 @@ impl<E: Entity> Sealed<E> {
         if revision == 1 {
             self.batch.put(instance.keys.head(), instance.encode(Tag::Head, &entry.at)?);
         }
-        let bytes = instance.encode(Tag::Journal, entry)?;
+        let bytes = instance.encode_theirs(Tag::Journal, entry)?;
         self.entry_bytes += bytes.len();
         self.batch.put(instance.keys.journal(revision), bytes);
         Ok(())
@@ -198,8 +198,12 @@ impl<E: Entity> Sealed<E> {
     fn timer_changes(instance: &Instance<E>, before: &Record<E>, entry: &Entry<E>) -> (Batch, Option<Timestamp>) {
         let mut batch = Batch::default();
         let mut earliest: Option<Timestamp> = None;
-        for change in &entry.changes {
-            let Change::Timer(key, due) = change else { continue };
+        let set = entry.changes.iter().filter_map(|change| match change {
+            Change::Timer(key, due) => Some((key, due)),
+            _ => None,
+        });
+        // Of several in one turn, as drafts have it, the last holds.
+        for (key, due) in set.collect::<BTreeMap<_, _>>() {
             if let Some(earlier) = before.timers.get(key) {
                 batch.delete(instance.keys.timer(*earlier, key));
             }

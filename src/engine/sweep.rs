@@ -7,8 +7,8 @@ use super::keys::{after_prefix, class, parse_timed};
 use crate::domain::Timestamp;
 use crate::store::{Batch, Store, StoreError};
 
-/// Keys removed in one batch: small, so that a turn beside it hardly waits.
-const KEYS_PER_BATCH: usize = 256;
+/// Keys removed in one batch: few, so that a turn beside it hardly waits, and since large values are read with them.
+const KEYS_PER_BATCH: usize = 32;
 
 /// The next batch of keys to remove, if there are any: content of layers that no generation and no undo point refers
 /// to, and answers to idempotency keys given before `answers_before`.

@@ -12,8 +12,12 @@ use super::proposal::Proposal;
 use super::record::{Change, Entry, Record};
 use super::request::{Answer, Ask, Failure, Receipt, Request, Terms};
 use super::seal::Sealed;
+use crate::domain::limits::DRAFT_BYTES_HELD_MAX;
 use crate::domain::{Entity, Fence, Generation, Input, Plan, PlanToken, Rejection, Timestamp, Verb};
-use crate::store::{Store, Urgency};
+use crate::store::Store;
+
+/// A draft, and the content that it writes, by full key.
+type Draft<E> = (HeldDraft<E>, Vec<(Vec<u8>, Vec<u8>)>);
 
 /// What the answer to an idempotency key is stored as.
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -37,7 +41,10 @@ impl<E: Entity> Instance<E> {
     /// # Errors
     /// The store has no room: they stay held, and are due again later.
     pub fn commit_held(&mut self, store: &dyn Store, now: Option<Timestamp>) -> Result<Option<Commit<E>>, Failure> {
-        if now.is_some_and(|now| self.due().is_none_or(|due| due > now)) || self.held.is_none() {
+        // Due that far ahead, the clock was set back meanwhile.
+        let far = |now: Timestamp, due: Timestamp| due.since(now) > self.options.draft_most;
+        let waits = |now: Timestamp| self.due().is_none_or(|due| due > now && !far(now, due));
+        if now.is_some_and(waits) || self.held.is_none() {
             return Ok(None);
         }
         self.commit(Proposal::nothing(), &Terms::default(), None, store, Timestamp::default()).map(Some)
@@ -52,7 +59,11 @@ impl<E: Entity> Instance<E> {
             (None, None, false) if plain => None,
             _ => Some(self.digest_of(&ask)?),
         };
-        if let (Some(key), Some(asked)) = (&terms.key, asked)
+        if terms.key.is_some() && matches!(ask, Ask::Draft(_)) {
+            let problem = "a draft takes none: saving the same again is harmless by itself";
+            return Err(Rejection::invalid("idempotency key", problem).into());
+        }
+        if let (Some(key), Some(asked), false) = (&terms.key, asked, terms.preview)
             && let Some(receipt) = self.known_answer(store, key, asked)?
         {
             return Ok(Handled { commit: None, outcome: Ok(receipt) });
@@ -77,18 +88,29 @@ impl<E: Entity> Instance<E> {
             }
         }
         if let Some(key) = draft_key
-            && proposal.late.is_none()
+            && proposal.can_wait()
         {
-            return Ok(self.hold(key, proposal, terms, now));
+            if proposal.is_nothing() {
+                let generation = proposal.stage.as_ref().map(|stage| self.record.fence(stage).generation);
+                return Ok(self.answered(proposal.answer, generation));
+            }
+            let (draft, content) = self.draft_of(&proposal, &terms, now)?;
+            let bytes = draft.bytes + content.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+            let held = self.held.as_ref();
+            if held.map_or(bytes <= DRAFT_BYTES_HELD_MAX, |held| held.has_room_for(bytes)) {
+                return Ok(self.hold(key, proposal, draft, content));
+            }
         }
         let late = proposal.late.take().map(Failure::from);
-        if proposal.is_nothing() && self.held.is_none() {
+        if proposal.is_nothing() && self.held.is_none() && terms.key.is_none() {
             let generation = proposal.stage.as_ref().map(|stage| self.record.fence(stage).generation);
             let handled = self.answered(proposal.answer, generation);
             return Ok(Handled { outcome: late.map_or(handled.outcome, Err), ..handled });
         }
-        let mut receipt = self.receipt_after(&proposal);
-        let commit = self.commit(proposal, &terms, asked.map(|asked| (asked, &receipt)), store, now)?;
+        let mut receipt = self.receipt_after(&proposal, terms.key.is_some());
+        // A refusal is not remembered, though it came with a turn that keeps the work: asked again, it is refused again.
+        let known = asked.filter(|_| late.is_none()).map(|asked| (asked, &receipt));
+        let commit = self.commit(proposal, &terms, known, store, now)?;
         receipt.revision = self.record.revision;
         Ok(Handled { commit: Some(commit), outcome: late.map_or(Ok(receipt), Err) })
     }
@@ -101,10 +123,10 @@ impl<E: Entity> Instance<E> {
     }
 
     /// What a turn of this proposal will answer.
-    fn receipt_after(&self, proposal: &Proposal<E>) -> Receipt<E::Reply> {
+    fn receipt_after(&self, proposal: &Proposal<E>, keyed: bool) -> Receipt<E::Reply> {
         let generation = proposal.stage.as_ref().map(|stage| proposal.fence(&self.record, stage).generation);
         let held = u64::from(self.held.is_some());
-        let own = u64::from(!proposal.is_nothing());
+        let own = u64::from(keyed || !proposal.is_nothing());
         Receipt {
             answer: proposal.answer.clone(),
             revision: self.committed().revision + held + own,
@@ -115,18 +137,30 @@ impl<E: Entity> Instance<E> {
         }
     }
 
+    /// What a draft changes and writes, as it is held.
+    fn draft_of(&self, proposal: &Proposal<E>, terms: &Terms, now: Timestamp) -> Result<Draft<E>, Failure> {
+        let changes = proposal.all_changes();
+        let bytes = self.encode(Tag::Digested, &changes)?.len();
+        let content = proposal.content_by_key(&self.keys, &self.record);
+        Ok((HeldDraft { at: now, by: terms.by.clone(), changes, bytes }, content))
+    }
+
     /// Applies a draft in memory and holds its commit back.
-    fn hold(&mut self, key: Option<Vec<u8>>, proposal: Proposal<E>, terms: Terms, now: Timestamp) -> Handled<E> {
+    fn hold(
+        &mut self,
+        key: Option<Vec<u8>>,
+        proposal: Proposal<E>,
+        draft: HeldDraft<E>,
+        content: Vec<(Vec<u8>, Vec<u8>)>,
+    ) -> Handled<E> {
         let generation = proposal.stage.as_ref().map(|stage| self.record.fence(stage).generation);
-        if !proposal.is_nothing() {
-            let content = proposal.content_by_key(&self.keys, &self.record);
-            let changes = proposal.all_changes();
-            let held = self.held.get_or_insert_with(|| Held::new(self.record.clone(), now));
-            for change in &changes {
-                self.record.take_in(change, now);
-            }
-            held.push(key, HeldDraft { at: now, by: terms.by, changes }, content);
+        let held = self.held.get_or_insert_with(|| Held::new(self.record.clone(), draft.at));
+        // The revision that they will be, all together.
+        self.record.revision = held.committed.revision + 1;
+        for change in &draft.changes {
+            self.record.take_in(change, draft.at);
         }
+        held.push(key, draft, content);
         self.answered(proposal.answer, generation)
     }
 
@@ -139,11 +173,12 @@ impl<E: Entity> Instance<E> {
         store: &dyn Store,
         now: Timestamp,
     ) -> Result<Commit<E>, Failure> {
-        let urgency = if proposal.verb.is_some() { Urgency::Reserved } else { Urgency::Ordinary };
+        let urgency = proposal.urgency();
         let effects = proposal.effects.clone();
         let mut sealed = Sealed::new();
         sealed.held(self)?;
-        if !proposal.is_nothing() {
+        // One with a key is a turn even if it changes nothing: its answer is remembered.
+        if !proposal.is_nothing() || terms.key.is_some() {
             sealed.own(self, proposal, terms, now)?;
         }
         if let (Some(key), Some((asked, receipt))) = (&terms.key, known) {
@@ -245,7 +280,8 @@ impl<E: Entity> Instance<E> {
             }
         }
         let found = self.find(store, E::reads(&self.record.state, command))?;
-        let input = Input { now, revision: self.record.revision, fences: &self.record.fences, found: &found };
+        let Record { revision, fences, .. } = &self.record;
+        let input = Input { id: self.keys.id(), now, revision: *revision, fences, found: &found };
         let decision = E::decide(&self.record.state, command, &input)?;
         // Asked last, so that a stage that does not exist is refused as such.
         if let (Some(target), Some(given)) = (&target, given) {

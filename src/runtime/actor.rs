@@ -2,19 +2,22 @@
 //!
 //! A turn is decided here and handed to the store at once; the actor goes on with its next message while that is being
 //! synced. The store answers the caller, not the actor, so an acknowledgement takes no way back through the mailbox.
+//!
+//! Loading an entity and reading pages of content go to threads of their own. The few single keys that a decision looks at
+//! are read in place: they are mostly in memory, and a hop to another thread and back would cost more.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::clock::Moment;
 use super::error::AskError;
 use super::kind::KindState;
 use crate::domain::{Entity, EntityId, StageId};
-use crate::engine::{Commit, Failure, Handled, Instance, Page, PageRange, Receipt, Request, View, query};
+use crate::engine::{Commit, Handled, Instance, Page, PageRange, Receipt, Request, View, query};
 use crate::store::StoreError;
 
 /// How long drafts that could not be stored wait before they are tried again.
@@ -27,7 +30,14 @@ const LINGER: Duration = Duration::from_millis(200);
 pub(super) enum Letter<E: Entity> {
     Ask(Request<E>, Moment, Reply<E, Receipt<E::Reply>>),
     Look(Option<(StageId, PageRange)>, Reply<E, (View<E>, Page)>),
-    Passivate,
+}
+
+/// Asks an actor to leave memory.
+#[derive(Debug)]
+pub(super) struct Leave;
+
+impl Message for Leave {
+    type Result = ();
 }
 
 /// What comes back for a letter: the answer, or the letter itself if this actor no longer owns the entity.
@@ -41,21 +51,26 @@ pub(super) type Reply<E, T> = oneshot::Sender<Returned<E, T>>;
 
 /// A letter in a mailbox. One that is dropped unread goes back to its sender: an actor may end before it has read all.
 #[derive(Debug)]
-pub(super) struct Delivery<E: Entity>(Option<Letter<E>>);
+pub(super) struct Delivery<E: Entity> {
+    letter: Option<Letter<E>>,
+    /// The letter's place among those that the entity may have.
+    permit: Option<OwnedSemaphorePermit>,
+}
 
 impl<E: Entity> Message for Delivery<E> {
     type Result = ();
 }
 
 impl<E: Entity> Delivery<E> {
-    pub(super) fn new(letter: Letter<E>) -> Self {
-        Self(Some(letter))
+    pub(super) fn new(letter: Letter<E>, permit: OwnedSemaphorePermit) -> Self {
+        Self { letter: Some(letter), permit: Some(permit) }
     }
 }
 
 impl<E: Entity> Drop for Delivery<E> {
     fn drop(&mut self) {
-        if let Some(letter) = self.0.take() {
+        self.permit = None;
+        if let Some(letter) = self.letter.take() {
             give_back(letter);
         }
     }
@@ -72,7 +87,6 @@ fn give_back<E: Entity>(letter: Letter<E>) {
             let (unused, _) = oneshot::channel();
             let _ = reply.send(Returned::Moved(Letter::Look(range, unused)));
         }
-        Letter::Passivate => {}
     }
 }
 
@@ -99,7 +113,8 @@ impl<E: Entity> Actor for EntityActor<E> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(self.kind.shared.options.mailbox_most);
+        // What may wait here is counted by permits.
+        ctx.set_mailbox_capacity(0);
         let (kind, id) = (Arc::clone(&self.kind), self.id.clone());
         // Messages wait in the mailbox meanwhile.
         let load = tokio::task::spawn_blocking(move || {
@@ -117,7 +132,7 @@ impl<E: Entity> Handler<Delivery<E>> for EntityActor<E> {
     type Result = ();
 
     fn handle(&mut self, mut delivery: Delivery<E>, ctx: &mut Self::Context) {
-        let Some(letter) = delivery.0.take() else { return };
+        let (Some(letter), permit) = (delivery.letter.take(), delivery.permit.take()) else { return };
         if self.instance.is_none() {
             match (&self.failed, letter) {
                 (Some(error), Letter::Ask(_, _, reply)) => answer(reply, Err(error.clone())),
@@ -127,10 +142,17 @@ impl<E: Entity> Handler<Delivery<E>> for EntityActor<E> {
             return;
         }
         match letter {
-            Letter::Ask(request, deadline, reply) => self.ask(request, deadline, reply, ctx),
+            Letter::Ask(request, deadline, reply) => self.ask(request, deadline, (reply, permit), ctx),
             Letter::Look(range, reply) => self.look(range, reply, ctx),
-            Letter::Passivate => self.passivate(ctx),
         }
+    }
+}
+
+impl<E: Entity> Handler<Leave> for EntityActor<E> {
+    type Result = ();
+
+    fn handle(&mut self, _: Leave, ctx: &mut Self::Context) {
+        self.passivate(ctx);
     }
 }
 
@@ -143,12 +165,12 @@ impl<E: Entity> EntityActor<E> {
         &mut self,
         request: Request<E>,
         deadline: Moment,
-        reply: Reply<E, Receipt<E::Reply>>,
+        (reply, permit): (Reply<E, Receipt<E::Reply>>, Option<OwnedSemaphorePermit>),
         ctx: &mut Context<Self>,
     ) {
         let Some(instance) = &mut self.instance else { return };
         if deadline.is_over() {
-            return answer(reply, Err(AskError::Deadline(Duration::ZERO)));
+            return answer(reply, Err(AskError::Expired));
         }
         let (store, now) = (self.kind.shared.store.as_ref(), self.kind.shared.clock.now());
         let handled = catch_unwind(AssertUnwindSafe(|| instance.handle(request, store, now)));
@@ -157,6 +179,10 @@ impl<E: Entity> EntityActor<E> {
             Err(panic) => {
                 let error = AskError::Panicked(panic_text(panic.as_ref()));
                 tracing::error!(kind = E::KIND, id = %self.id, %error, "a turn panicked; its entity is loaded again");
+                // Drafts are made a turn of from the state before them, so what the panic left behind is not in it.
+                if let Err(error) = self.commit_drafts(false) {
+                    tracing::error!(kind = E::KIND, id = %self.id, %error, "drafts are lost with it");
+                }
                 self.leave_when_durable(ctx);
                 return answer(reply, Err(error));
             }
@@ -164,12 +190,14 @@ impl<E: Entity> EntityActor<E> {
         let durable = instance.is_durable();
         match commit {
             Some(commit) => self.send(commit, move |stored| {
+                drop(permit);
                 let result = stored.map_err(AskError::from).and_then(|()| outcome.map_err(AskError::from));
                 answer(reply, result);
             }),
             None if durable => answer(reply, outcome.map_err(AskError::from)),
             // What was decided rests on turns that are on their way to disk: nobody hears of it before they are there.
             None => self.kind.shared.store.barrier(Box::new(move |stored| {
+                drop(permit);
                 let result = stored.map_err(AskError::from).and_then(|_| outcome.map_err(AskError::from));
                 answer(reply, result);
             })),
@@ -217,10 +245,14 @@ impl<E: Entity> EntityActor<E> {
         let layers = instance.fence(&stage).layers;
         let (kind, id) = (Arc::clone(&self.kind), self.id.clone());
         let (on_disk, durable) = oneshot::channel();
-        self.kind.shared.store.barrier(Box::new(move |stored| {
-            // The receiver below waits for exactly this.
-            let _ = on_disk.send(stored);
-        }));
+        if instance.is_durable() {
+            let _ = on_disk.send(Ok(()));
+        } else {
+            self.kind.shared.store.barrier(Box::new(move |stored| {
+                // The receiver below waits for exactly this.
+                let _ = on_disk.send(stored.map(|_| ()));
+            }));
+        }
         let read = async move {
             durable.await.unwrap_or(Err(StoreError::Closed))?;
             let page = tokio::task::spawn_blocking(move || {
@@ -240,7 +272,9 @@ impl<E: Entity> EntityActor<E> {
         let Some(due) = self.instance.as_ref().and_then(Instance::due) else { return };
         if !self.draft_timer {
             self.draft_timer = true;
-            self.wake_for_drafts(due.since(self.kind.shared.clock.now()), ctx);
+            // A clock that was set back must not hold them longer than that.
+            let most = self.kind.shared.options.engine.draft_most;
+            self.wake_for_drafts(due.since(self.kind.shared.clock.now()).min(most), ctx);
         }
     }
 
@@ -258,10 +292,13 @@ impl<E: Entity> EntityActor<E> {
         });
     }
 
-    fn commit_drafts(&mut self, only_due: bool) -> Result<(), Failure> {
+    fn commit_drafts(&mut self, only_due: bool) -> Result<(), AskError> {
         let Some(instance) = &mut self.instance else { return Ok(()) };
         let now = only_due.then(|| self.kind.shared.clock.now());
-        if let Some(commit) = instance.commit_held(self.kind.shared.store.as_ref(), now)? {
+        let store = self.kind.shared.store.as_ref();
+        let commit = catch_unwind(AssertUnwindSafe(|| instance.commit_held(store, now)))
+            .map_err(|panic| AskError::Panicked(panic_text(panic.as_ref())))?;
+        if let Some(commit) = commit? {
             let id = self.id.clone();
             self.send(commit, move |stored| {
                 if let Err(error) = stored {
@@ -274,9 +311,16 @@ impl<E: Entity> EntityActor<E> {
 
     /// Leaves memory if nothing is under way; else tries again once it is durable.
     fn passivate(&mut self, ctx: &mut Context<Self>) {
-        if let Err(failure) = self.commit_drafts(false) {
-            tracing::warn!(kind = E::KIND, id = %self.id, %failure, "drafts could not be saved before leaving memory");
-            return;
+        match self.commit_drafts(false) {
+            Ok(()) => {}
+            Err(error @ AskError::Panicked(_)) => {
+                tracing::error!(kind = E::KIND, id = %self.id, %error, "drafts are lost");
+                return self.leave_when_durable(ctx);
+            }
+            Err(error) => {
+                tracing::warn!(kind = E::KIND, id = %self.id, %error, "drafts could not be saved before leaving memory");
+                return;
+            }
         }
         match &self.instance {
             Some(instance) if !instance.is_settled() => self.leave_when_durable(ctx),

@@ -36,8 +36,8 @@ impl Arbiters {
     pub(super) fn stop(&self) {
         self.system.stop();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // Joining oneself would never end; a runtime may be dropped on its own thread.
-        if let Some(thread) = thread.filter(|thread| thread.thread().id() != thread::current().id())
+        // On a thread of an actor system this could be to wait for oneself: the last handle may be dropped by an effect.
+        if let Some(thread) = thread.filter(|_| System::try_current().is_none())
             && thread.join().is_err()
         {
             tracing::error!("the actor system's thread panicked");

@@ -27,16 +27,17 @@ impl Clock for SystemClock {
 pub(super) struct Moment(Instant);
 
 impl Moment {
-    pub(super) fn now() -> Self {
+    pub(super) fn current() -> Self {
         Self(Instant::now())
     }
 
-    pub(super) fn elapsed(self) -> Duration {
+    pub(super) fn ago(self) -> Duration {
         self.0.elapsed()
     }
 
     pub(super) fn after(self, duration: Duration) -> Self {
-        Self(self.0.checked_add(duration).unwrap_or(self.0))
+        const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+        Self(self.0.checked_add(duration.min(FAR)).unwrap_or(self.0))
     }
 
     pub(super) fn is_over(self) -> bool {
@@ -45,6 +46,10 @@ impl Moment {
 
     pub(super) fn remaining(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
+    }
+
+    pub(super) fn instant(self) -> tokio::time::Instant {
+        self.0.into()
     }
 }
 

@@ -3,20 +3,23 @@
 //! An effect is owed from the commit of its turn until the commit of the turn that takes its answer in. Whoever carries
 //! it out may be called again for the same effect after a crash: carrying one out twice has to be harmless.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::clock::Moment;
 use super::error::AskError;
 use super::kind::KindState;
 use crate::domain::{Entity, EntityId};
-use crate::engine::{Ask, Failure, Owed, query};
+use crate::engine::{Ask, Owed, query};
 
 /// The shortest and the longest wait before an effect that failed is tried again.
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 const RETRY_LAST: Duration = Duration::from_secs(60);
+/// Owed effects looked at together. While this many of a kind fail, others of it wait.
+const OWED_PER_READ: usize = 4_096;
 /// How long the dispatcher waits at most before it looks again.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
@@ -43,42 +46,59 @@ where
 /// What tells one owed effect from another.
 type Name = (EntityId, String, u64);
 
+/// When an effect that failed is tried again, and how long to wait after the next failure.
+struct Retry {
+    at: Moment,
+    pause: Duration,
+}
+
 /// Has everything owed carried out, for as long as the runtime lives.
 pub(super) async fn dispatch<E: Entity>(kind: Arc<KindState<E>>, handler: Arc<impl EffectHandler<E>>) {
-    let mut running: HashSet<Name> = HashSet::new();
     let mut tasks = tokio::task::JoinSet::new();
+    let mut running: HashMap<tokio::task::Id, Name> = HashMap::new();
+    let mut failed: HashMap<Name, Retry> = HashMap::new();
     while !kind.shared.closing.load(Ordering::Acquire) {
-        let room = kind.shared.options.effects_most.saturating_sub(running.len());
-        for owed in read_owed(&kind, running.len() + room).await {
-            let name = (owed.id.clone(), owed.key.clone(), owed.revision);
-            if running.len() < kind.shared.options.effects_most && running.insert(name.clone()) {
+        let owed = read_owed(&kind).await;
+        // What was answered or replaced meanwhile is tried no more.
+        failed.retain(|name, _| owed.iter().any(|owed| name_of(owed) == *name));
+        for owed in owed {
+            let name = name_of(&owed);
+            let waits = failed.get(&name).is_some_and(|retry| !retry.at.is_over());
+            let room = running.len() < kind.shared.options.effects_most;
+            if room && !waits && !running.values().any(|other| *other == name) {
                 let (kind, handler) = (Arc::clone(&kind), Arc::clone(&handler));
-                tasks.spawn(async move {
-                    carry_out(&kind, handler.as_ref(), owed).await;
-                    name
-                });
+                let task = tasks.spawn(async move { carry_out(&kind, handler.as_ref(), owed).await });
+                running.insert(task.id(), name);
             }
         }
-        tokio::select! {
-            () = kind.owing.notified() => {}
-            () = tokio::time::sleep(LOOK_AGAIN) => {}
-            Some(done) = tasks.join_next() => match done {
-                Ok(name) => { running.remove(&name); }
-                Err(error) => {
-                    // Its name is lost with it: it is owed still, and taken up again with the others.
-                    tracing::error!(kind = E::KIND, %error, "carrying out an effect panicked");
-                    running.clear();
-                    tasks.abort_all();
-                    tokio::time::sleep(RETRY_FIRST).await;
-                }
+        let next_retry = failed.values().map(|retry| retry.at.remaining()).min().unwrap_or(LOOK_AGAIN);
+        let (task, outcome) = tokio::select! {
+            () = kind.owing.notified() => continue,
+            () = tokio::time::sleep(next_retry.clamp(Duration::from_millis(1), LOOK_AGAIN)) => continue,
+            Some(done) = tasks.join_next_with_id() => match done {
+                Ok((task, outcome)) => (task, outcome),
+                Err(error) => (error.id(), Err(error.to_string())),
             },
+        };
+        let Some(name) = running.remove(&task) else { continue };
+        match outcome {
+            Ok(()) => drop(failed.remove(&name)),
+            Err(problem) => {
+                tracing::warn!(kind = E::KIND, id = %name.0, effect = name.1, problem, "an effect failed; it is tried again");
+                let pause = failed.get(&name).map_or(RETRY_FIRST, |retry| (retry.pause * 2).min(RETRY_LAST));
+                failed.insert(name, Retry { at: Moment::current().after(pause), pause });
+            }
         }
     }
 }
 
-async fn read_owed<E: Entity>(kind: &Arc<KindState<E>>, most: usize) -> Vec<Owed<E>> {
+fn name_of<E: Entity>(owed: &Owed<E>) -> Name {
+    (owed.id.clone(), owed.key.clone(), owed.revision)
+}
+
+async fn read_owed<E: Entity>(kind: &Arc<KindState<E>>) -> Vec<Owed<E>> {
     let store = Arc::clone(&kind.shared.store);
-    match tokio::task::spawn_blocking(move || query::owed::<E>(store.as_ref(), most)).await {
+    match tokio::task::spawn_blocking(move || query::owed::<E>(store.as_ref(), OWED_PER_READ)).await {
         Ok(Ok(owed)) => owed,
         Ok(Err(error)) => {
             tracing::warn!(kind = E::KIND, %error, "owed effects can't be read");
@@ -91,23 +111,16 @@ async fn read_owed<E: Entity>(kind: &Arc<KindState<E>>, most: usize) -> Vec<Owed
     }
 }
 
-async fn carry_out<E: Entity>(kind: &Arc<KindState<E>>, handler: &impl EffectHandler<E>, owed: Owed<E>) {
-    let mut pause = RETRY_FIRST;
-    loop {
-        let failed: String = match handler.carry_out(owed.clone()).await {
-            Err(problem) => problem,
-            Ok(command) => {
-                let ask = Ask::Answer { key: owed.key.clone(), revision: owed.revision, command };
-                match kind.ask_as_runtime(&owed.id, ask).await {
-                    Ok(()) | Err(AskError::Stopped) => return,
-                    // The effect is settled all the same: what the world answered was refused by the rules.
-                    Err(AskError::Failed(Failure::Rejected(_))) => return,
-                    Err(error) => error.to_string(),
-                }
-            }
-        };
-        tracing::warn!(kind = E::KIND, id = %owed.id, effect = owed.key, problem = failed, "an effect failed; it is tried again");
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(RETRY_LAST);
+/// Carries one out and hands the answer over.
+async fn carry_out<E: Entity>(
+    kind: &Arc<KindState<E>>,
+    handler: &impl EffectHandler<E>,
+    owed: Owed<E>,
+) -> Result<(), String> {
+    let (id, key, revision) = name_of(&owed);
+    let command = handler.carry_out(owed).await?;
+    match kind.ask_as_runtime(&id, Ask::Answer { key, revision, command }).await {
+        Ok(()) | Err(AskError::Stopped) => Ok(()),
+        Err(error) => Err(error.to_string()),
     }
 }

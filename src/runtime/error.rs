@@ -23,12 +23,18 @@ pub enum AskError {
     /// No answer came in time. The turn may still happen, unless it had not begun: ask again with the same idempotency key.
     #[error("no answer came within {0:?}")]
     Deadline(Duration),
+    /// Its time was over before the entity came to it. Nothing changed.
+    #[error("its time was over before the entity came to it")]
+    Expired,
     /// The turn panicked. Nothing of it is durable; the entity was loaded again from the store.
     #[error("the turn failed inside the program: {0}")]
     Panicked(String),
     /// The runtime is shutting down.
     #[error("the runtime is shutting down")]
     Stopped,
+    /// The name of a kind holds something other than lower case letters, digits and `-`.
+    #[error("{0:?} can't be the name of a kind: use lower case letters, digits and '-'")]
+    KindName(&'static str),
     /// Two kinds have the same name.
     #[error("there are two kinds of entity with the name {0:?}")]
     KindTaken(&'static str),

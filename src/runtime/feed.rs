@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::watch;
 
@@ -45,10 +46,12 @@ impl Feed {
                 return Ok(turn);
             }
             self.durable.mark_unchanged();
-            if !self.read_on().await? && self.durable.changed().await.is_err() {
-                return Err(AskError::Stopped);
+            let ended = self.shared.ended.load(Ordering::Acquire);
+            if self.read_on().await? {
+                continue;
             }
-            if self.shared.closing.load(std::sync::atomic::Ordering::Acquire) && self.read.is_empty() {
+            // Only now: what was committed last is read before it ends.
+            if ended || self.durable.changed().await.is_err() {
                 return Err(AskError::Stopped);
             }
         }

@@ -9,7 +9,7 @@ use actix::Actor;
 use actix::prelude::SendError;
 use tokio::sync::{Notify, oneshot};
 
-use super::actor::{Delivery, EntityActor, Letter, Reply, Returned};
+use super::actor::{Delivery, EntityActor, Leave, Letter, Reply, Returned};
 use super::clock::Moment;
 use super::error::AskError;
 use super::registry::{Registry, spread};
@@ -54,9 +54,9 @@ impl<E: Entity> KindState<E> {
         request: Request<E>,
         within: Duration,
     ) -> Result<Receipt<E::Reply>, AskError> {
-        let deadline = Moment::now().after(within);
+        let deadline = Moment::current().after(within);
         let letter = |reply| Letter::Ask(request, deadline, reply);
-        self.within(within, self.exchange(id, letter, deadline)).await
+        self.until(deadline, within, self.exchange(id, letter, deadline)).await
     }
 
     /// Looks at an entity, and at a page of its content.
@@ -66,16 +66,18 @@ impl<E: Entity> KindState<E> {
         range: Option<(StageId, PageRange)>,
         within: Duration,
     ) -> Result<(View<E>, Page), AskError> {
-        let deadline = Moment::now().after(within);
-        self.within(within, self.exchange(id, |reply| Letter::Look(range, reply), deadline)).await
+        let deadline = Moment::current().after(within);
+        self.until(deadline, within, self.exchange(id, |reply| Letter::Look(range, reply), deadline)).await
     }
 
-    async fn within<T>(
+    async fn until<T>(
         &self,
+        deadline: Moment,
         within: Duration,
         answer: impl Future<Output = Result<T, AskError>>,
     ) -> Result<T, AskError> {
-        tokio::time::timeout(within, answer).await.unwrap_or(Err(AskError::Deadline(within)))
+        // By the same clock as the wait for room, so that what was never delivered is told as busy and not as late.
+        tokio::time::timeout_at(deadline.instant(), answer).await.unwrap_or(Err(AskError::Deadline(within)))
     }
 
     /// Sends a letter until an actor that owns the entity has read it.
@@ -108,10 +110,22 @@ impl<E: Entity> KindState<E> {
         }
     }
 
-    /// Puts a letter into the mailbox of the entity's actor; waits while that is full.
+    /// Puts a letter into the mailbox of the entity's actor, once there is room for it.
     async fn post(self: &Arc<Self>, id: &EntityId, letter: Letter<E>, deadline: Moment) -> Result<(), AskError> {
-        let addr = self.addr(id);
-        match addr.try_send(Delivery::new(letter)) {
+        let most = self.shared.options.mailbox_most;
+        let (addr, room) = self.registry.addr(id, most, |serial| {
+            let actor = EntityActor::new(Arc::clone(self), id.clone(), serial);
+            EntityActor::start_in_arbiter(self.shared.arbiters.pick(spread(id)), |_| actor)
+        });
+        let busy = AskError::Busy { waiting: most };
+        let permit = match Arc::clone(&room).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => match tokio::time::timeout_at(deadline.instant(), room.acquire_owned()).await {
+                Ok(Ok(permit)) => permit,
+                _ => return Err(busy),
+            },
+        };
+        match addr.try_send(Delivery::new(letter, permit)) {
             Ok(()) => Ok(()),
             Err(SendError::Closed(delivery)) => {
                 // Dropped, it goes back to its sender, who tries again.
@@ -119,21 +133,8 @@ impl<E: Entity> KindState<E> {
                 drop(delivery);
                 Ok(())
             }
-            Err(SendError::Full(delivery)) => {
-                let waiting = self.shared.options.mailbox_most;
-                match tokio::time::timeout(deadline.remaining(), addr.send(delivery)).await {
-                    Ok(_) => Ok(()),
-                    Err(_) => Err(AskError::Busy { waiting }),
-                }
-            }
+            Err(SendError::Full(_)) => Err(busy),
         }
-    }
-
-    fn addr(self: &Arc<Self>, id: &EntityId) -> actix::Addr<EntityActor<E>> {
-        self.registry.addr(id, |serial| {
-            let actor = EntityActor::new(Arc::clone(self), id.clone(), serial);
-            EntityActor::start_in_arbiter(self.shared.arbiters.pick(spread(id)), |_| actor)
-        })
     }
 
     /// Asks on behalf of the runtime itself.
@@ -173,6 +174,8 @@ pub(super) trait AnyKind: Send + Sync {
     fn draft_retries(&self) -> u64;
     /// Has entities leave memory: those unused for `idle`, and the least recently used beyond `most`.
     fn passivate(&self, idle: Duration, most: usize);
+    /// Has whoever carries out effects look again.
+    fn wake(&self);
     /// Hands a timer that is due to its entity.
     fn fire(self: Arc<Self>, id: EntityId, key: String, due: Timestamp) -> futures::Fired;
     fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
@@ -203,9 +206,13 @@ impl<E: Entity> AnyKind for KindState<E> {
 
     fn passivate(&self, idle: Duration, most: usize) {
         for addr in self.registry.to_passivate(idle, most) {
-            // An actor with a full mailbox is in use after all.
-            let _ = addr.try_send(Delivery::new(Letter::Passivate));
+            // One that is closed is on its way already.
+            let _ = addr.try_send(Leave);
         }
+    }
+
+    fn wake(&self) {
+        self.owing.notify_one();
     }
 
     fn fire(self: Arc<Self>, id: EntityId, key: String, due: Timestamp) -> futures::Fired {

@@ -45,9 +45,27 @@ pub(crate) struct Runtime {
 struct Inner {
     shared: Arc<Shared>,
     kinds: Mutex<HashMap<&'static str, (TypeId, Arc<dyn AnyKind>)>>,
+    /// Held while something is swept.
+    sweeping: tokio::sync::Mutex<()>,
+    /// Set when threads and store were ended.
+    closed: AtomicBool,
 }
 
 impl Inner {
+    /// Ends threads and store; once.
+    fn close(&self) -> Result<(), StoreError> {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        self.shared.arbiters.stop();
+        let closed = self.shared.store.close();
+        self.shared.ended.store(true, Ordering::Release);
+        // Wakes who waits for something that will not come any more.
+        self.shared.feed.send_modify(|_| {});
+        self.kinds().iter().for_each(|kind| kind.wake());
+        closed
+    }
+
     fn kinds(&self) -> Vec<Arc<dyn AnyKind>> {
         let kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         kinds.values().map(|(_, kind)| Arc::clone(kind)).collect()
@@ -70,8 +88,23 @@ impl Runtime {
             .map_err(|error| StoreError::io("starting threads for", "the actor runtime", error))?;
         let feed = watch::Sender::new(store.durable());
         let (timers, garbage) = (Notify::new(), Notify::new());
-        let shared = Shared { store, clock, options, arbiters, closing: AtomicBool::new(false), timers, garbage, feed };
-        let inner = Arc::new(Inner { shared: Arc::new(shared), kinds: Mutex::default() });
+        let shared = Shared {
+            store,
+            clock,
+            options,
+            arbiters,
+            closing: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            timers,
+            garbage,
+            feed,
+        };
+        let inner = Arc::new(Inner {
+            shared: Arc::new(shared),
+            kinds: Mutex::default(),
+            sweeping: tokio::sync::Mutex::default(),
+            closed: AtomicBool::new(false),
+        });
         let services = inner.shared.arbiters.pick(0);
         services.spawn(services::timers(Arc::downgrade(&inner)));
         services.spawn(services::sweeper(Arc::downgrade(&inner)));
@@ -81,6 +114,10 @@ impl Runtime {
 
     /// The actors of a kind.
     pub(crate) fn kind<E: Entity>(&self) -> Result<Arc<KindState<E>>, AskError> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if E::KIND.is_empty() || !E::KIND.chars().all(allowed) {
+            return Err(AskError::KindName(E::KIND));
+        }
         let mut kinds = self.inner.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || -> (TypeId, Arc<dyn AnyKind>) {
             (TypeId::of::<E>(), Arc::new(KindState::<E>::new(Arc::clone(&self.inner.shared))))
@@ -101,7 +138,12 @@ impl Runtime {
             return false;
         }
         let dispatch = effects::dispatch(Arc::clone(kind), Arc::new(handler));
-        self.inner.shared.arbiters.pick(1).spawn(dispatch)
+        match tokio::runtime::Handle::try_current() {
+            // What carries effects out talks to the world: it runs where the program's own tasks do, not beside actors.
+            Ok(runtime) => drop(runtime.spawn(dispatch)),
+            Err(_) => drop(self.inner.shared.arbiters.pick(1).spawn(dispatch)),
+        }
+        true
     }
 
     /// Committed turns after a position.
@@ -138,12 +180,11 @@ impl Runtime {
     /// # Errors
     /// The store's. [`AskError::Deadline`] when entities did not leave in time; the store is closed all the same.
     pub(crate) async fn shutdown(&self) -> Result<(), AskError> {
-        if self.inner.shared.closing.swap(true, Ordering::AcqRel) {
-            return Ok(());
-        }
+        self.inner.shared.closing.store(true, Ordering::Release);
         let most = self.inner.shared.options.shutdown_most;
-        let deadline = Moment::now().after(most);
+        let deadline = Moment::current().after(most);
         let mut left = true;
+        let mut pause = Duration::from_millis(1);
         loop {
             let kinds = self.inner.kinds();
             if kinds.iter().all(|kind| kind.active() == 0) {
@@ -154,15 +195,11 @@ impl Runtime {
                 break;
             }
             kinds.iter().for_each(|kind| kind.passivate(Duration::ZERO, 0));
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(100));
         }
-        let shared = Arc::clone(&self.inner.shared);
-        // Wakes feeds that wait, so that they end.
-        shared.feed.send_modify(|_| {});
-        let closed = tokio::task::spawn_blocking(move || {
-            shared.arbiters.stop();
-            shared.store.close()
-        });
+        let inner = Arc::clone(&self.inner);
+        let closed = tokio::task::spawn_blocking(move || inner.close());
         closed.await.unwrap_or(Err(StoreError::Closed))?;
         if left { Ok(()) } else { Err(AskError::Deadline(most)) }
     }
@@ -171,11 +208,9 @@ impl Runtime {
 impl Drop for Runtime {
     /// Ends the threads. Drafts that were not committed are lost, as in a crash: call `shutdown` to keep them.
     fn drop(&mut self) {
-        if !self.inner.shared.closing.swap(true, Ordering::AcqRel) {
-            self.inner.shared.arbiters.stop();
-            if let Err(error) = self.inner.shared.store.close() {
-                tracing::error!(%error, "the store could not be closed");
-            }
+        self.inner.shared.closing.store(true, Ordering::Release);
+        if let Err(error) = self.inner.close() {
+            tracing::error!(%error, "the store could not be closed");
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix::Addr;
+use tokio::sync::Semaphore;
 
 use super::actor::EntityActor;
 use super::clock::Moment;
@@ -18,6 +19,9 @@ type Shard<E> = HashMap<EntityId, Slot<E>>;
 
 struct Slot<E: Entity> {
     addr: Addr<EntityActor<E>>,
+    /// One for each message that waits or whose turn is not durable yet. A mailbox alone bounds neither: actix lets
+    /// every new sender in, and an actor hands turns on faster than they are synced.
+    room: Arc<Semaphore>,
     serial: u64,
     used: Moment,
 }
@@ -49,18 +53,24 @@ impl<E: Entity> Registry<E> {
         self.shards[spread(id) % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The address of the entity's actor; `start` makes one if there is none.
-    pub(super) fn addr(&self, id: &EntityId, start: impl FnOnce(u64) -> Addr<EntityActor<E>>) -> Addr<EntityActor<E>> {
+    /// The address of the entity's actor, and the room for `most` messages to it; `start` makes one if there is none.
+    pub(super) fn addr(
+        &self,
+        id: &EntityId,
+        most: usize,
+        start: impl FnOnce(u64) -> Addr<EntityActor<E>>,
+    ) -> (Addr<EntityActor<E>>, Arc<Semaphore>) {
         let mut shard = self.shard(id);
         if let Some(slot) = shard.get_mut(id) {
-            slot.used = Moment::now();
-            return slot.addr.clone();
+            slot.used = Moment::current();
+            return (slot.addr.clone(), Arc::clone(&slot.room));
         }
         let serial = self.next_serial.fetch_add(1, Ordering::Relaxed);
-        let addr = start(serial);
-        shard.insert(id.clone(), Slot { addr: addr.clone(), serial, used: Moment::now() });
+        let (addr, room) = (start(serial), Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))));
+        let slot = Slot { addr: addr.clone(), room: Arc::clone(&room), serial, used: Moment::current() };
+        shard.insert(id.clone(), slot);
         self.active.fetch_add(1, Ordering::Relaxed);
-        addr
+        (addr, room)
     }
 
     /// The actor of this serial number no longer owns the entity.
@@ -91,7 +101,7 @@ impl<E: Entity> Registry<E> {
         let mut used: Vec<(Duration, Addr<EntityActor<E>>)> = Vec::new();
         for shard in &self.shards {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            used.extend(shard.values().map(|slot| (slot.used.elapsed(), slot.addr.clone())));
+            used.extend(shard.values().map(|slot| (slot.used.ago(), slot.addr.clone())));
         }
         used.sort_by_key(|(unused_for, _)| std::cmp::Reverse(*unused_for));
         let too_many = used.len().saturating_sub(most);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Inner;
 use crate::domain::Timestamp;
-use crate::engine::{next_sweep, query};
+use crate::engine::{DueTimer, next_sweep, query};
 use crate::store::{StoreError, Urgency, batch_bytes};
 
 /// Timers read at a time.
@@ -29,32 +29,41 @@ pub(super) async fn timers(inner: Weak<Inner>) {
 
 /// Fires what is due, and says how long there is nothing more to do.
 async fn fire_due(inner: &Arc<Inner>) -> Duration {
-    let store = Arc::clone(&inner.shared.store);
-    let read = tokio::task::spawn_blocking(move || query::timers(store.as_ref(), TIMERS_PER_READ)).await;
-    let timers = match read {
-        Ok(Ok(timers)) => timers,
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "timers can't be read");
-            return AFTER_FAILURE;
+    let mut after: Option<DueTimer> = None;
+    let mut failed = false;
+    loop {
+        let store = Arc::clone(&inner.shared.store);
+        let read = move || query::timers(store.as_ref(), after.as_ref(), TIMERS_PER_READ);
+        let timers = match tokio::task::spawn_blocking(read).await {
+            Ok(Ok(timers)) => timers,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "timers can't be read");
+                return AFTER_FAILURE;
+            }
+            Err(error) => {
+                tracing::error!(%error, "reading timers panicked");
+                return AFTER_FAILURE;
+            }
+        };
+        let now = inner.shared.clock.now();
+        for timer in &timers {
+            if timer.due > now {
+                let wait = timer.due.since(now).min(LOOK_AGAIN) + Duration::from_millis(1);
+                return if failed { wait.min(AFTER_FAILURE) } else { wait };
+            }
+            // A kind that this program does not know keeps its timers until one that does is started.
+            let Some(kind) = inner.kind_named(&timer.kind) else { continue };
+            if let Err(error) = kind.fire(timer.id.clone(), timer.key.clone(), timer.due).await {
+                let (kind, id, key) = (&timer.kind, &timer.id, &timer.key);
+                tracing::warn!(kind, %id, key, %error, "a timer could not be handed over; it is tried again");
+                failed = true;
+            }
         }
-        Err(error) => {
-            tracing::error!(%error, "reading timers panicked");
-            return AFTER_FAILURE;
+        if timers.len() < TIMERS_PER_READ {
+            return if failed { AFTER_FAILURE } else { LOOK_AGAIN };
         }
-    };
-    let now = inner.shared.clock.now();
-    for timer in timers {
-        // A kind that this program does not know keeps its timers until one that does is started.
-        let Some(kind) = inner.kind_named(&timer.kind) else { continue };
-        if timer.due > now {
-            return timer.due.since(now).min(LOOK_AGAIN) + Duration::from_millis(1);
-        }
-        if let Err(error) = kind.fire(timer.id.clone(), timer.key.clone(), timer.due).await {
-            tracing::warn!(kind = timer.kind, id = %timer.id, key = timer.key, %error, "a timer could not be handed over");
-            return AFTER_FAILURE;
-        }
+        after = timers.into_iter().next_back();
     }
-    LOOK_AGAIN
 }
 
 /// Sweeps what nothing refers to, for as long as the runtime lives.
@@ -76,6 +85,8 @@ pub(super) async fn sweeper(inner: Weak<Inner>) {
 
 /// Removes one batch of keys, and waits until that is durable: turns go before sweeping.
 pub(super) async fn sweep_once(inner: &Arc<Inner>) -> Result<bool, StoreError> {
+    // Two at a time could take an answer for one that they have read before it was given.
+    let _one_at_a_time = inner.sweeping.lock().await;
     let store = Arc::clone(&inner.shared.store);
     let before =
         Timestamp::from_millis(inner.shared.clock.now().as_millis().saturating_sub(
@@ -101,7 +112,6 @@ pub(super) async fn janitor(inner: Weak<Inner>) {
         let options = &alive.shared.options;
         let pause = (options.idle / 4).clamp(Duration::from_millis(20), Duration::from_secs(1));
         for kind in alive.kinds() {
-            // Only looked through when there can be something: the look costs as much as there are active entities.
             kind.passivate(options.idle, options.active_most);
         }
         drop(alive);

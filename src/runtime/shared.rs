@@ -18,6 +18,8 @@ pub(crate) struct Shared {
     pub(super) arbiters: Arbiters,
     /// Set when no message is taken any more.
     pub(super) closing: AtomicBool,
+    /// Set when the store was closed.
+    pub(super) ended: AtomicBool,
     /// Told when a timer was set.
     pub(super) timers: Notify,
     /// Told when there is something to sweep.

@@ -232,5 +232,4 @@ pub(super) fn open<D: Disk>(disk: &D, name: &str) -> Result<(BlockReader<D>, Sto
 }
 
 #[cfg(test)]
-#[path = "backup_tests.rs"]
 mod tests;

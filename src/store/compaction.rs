@@ -11,6 +11,7 @@ use super::core::Core;
 use super::log_read::LogReader;
 use super::segment;
 use super::snapshot::{self, SnapshotInfo, SnapshotReader};
+use super::whole::remove_if_there;
 use super::{Disk, DiskFile, Entry, Index, Position, StoreError, frame};
 
 /// Where the value of a key lies in the log.
@@ -94,15 +95,23 @@ impl<D: Disk, I: Index> Core<D, I> {
 
     /// Removes older snapshots, and segments that the snapshot covers but for those that are kept for the feed.
     fn collect(&self, covered: Position) -> Result<(), StoreError> {
+        // A removal before may have failed at this.
+        self.sync_folder()?;
         let names = self.disk.list().map_err(|e| StoreError::io("list the files of", self.disk.path(""), e))?;
         let old = |name: &String| snapshot::position_in(name).is_some_and(|p| p < covered);
         for name in names.into_iter().filter(old) {
-            self.remove(&name)?;
+            remove_if_there(&*self.disk, &name)?;
         }
         for first in self.superfluous(covered)? {
             // The feed is told first: one that reads it meanwhile finds a missing file and looks here again.
-            self.log().segments.lock().retain(|kept| *kept != first);
-            self.remove(&segment::name(first))?;
+            let segments = Arc::clone(&self.log().segments);
+            segments.lock().retain(|kept| *kept != first);
+            if let Err(error) = remove_if_there(&*self.disk, &segment::name(first)) {
+                segments.lock().insert(0, first);
+                return Err(error);
+            }
+            // After each, so that a crash never leaves an older segment without the one after it.
+            self.sync_folder()?;
         }
         Ok(())
     }
@@ -124,11 +133,8 @@ impl<D: Disk, I: Index> Core<D, I> {
         Ok(superfluous)
     }
 
-    /// Removes a file for good. The folder is synced after each, so that a crash never leaves an older segment without
-    /// the one after it.
-    fn remove(&self, name: &str) -> Result<(), StoreError> {
-        self.disk.remove(name).map_err(|e| StoreError::io("remove", self.disk.path(name), e))?;
-        self.disk.sync_folder().map_err(|e| StoreError::io("sync the folder of", self.disk.path(name), e))
+    fn sync_folder(&self) -> Result<(), StoreError> {
+        self.disk.sync_folder().map_err(|e| StoreError::io("sync the folder of", self.disk.path("log"), e))
     }
 }
 

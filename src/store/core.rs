@@ -83,7 +83,10 @@ impl<D: Disk, I: Index> Core<D, I> {
     pub(super) fn poison(&self, error: &StoreError) -> StoreError {
         let poisoned = self.poison.get_or_init(|| {
             tracing::error!(%error, "the store stops: a write failed, and nothing is acknowledged any more");
-            StoreError::Poisoned { cause: error.to_string() }
+            match error {
+                StoreError::Poisoned { .. } => error.clone(),
+                _ => StoreError::Poisoned { cause: error.to_string() },
+            }
         });
         self.overlay.wake();
         poisoned.clone()

@@ -15,10 +15,12 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use super::aside::set_aside;
 use super::backup::{self, BackupInfo, Progress};
 use super::lock::{FolderLock, LOCK};
 use super::manifest::{self, MANIFEST, StoreId};
 use super::restore::{self, UpTo};
+use super::segment;
 use super::trust::{self, Trust};
 use super::{
     Batch, Done, Entry, Frame, Index, LogOptions, LogStats, LogStore, OsDisk, Position, SledIndex, SledOptions, Store,
@@ -27,7 +29,6 @@ use super::{
 
 /// The folder of the index within the data folder.
 pub(super) const INDEX: &str = "index";
-const ASIDE: &str = "index.aside-";
 
 /// How a store in a folder is run.
 #[derive(Clone, Debug)]
@@ -60,6 +61,7 @@ pub fn open_folder(path: &Path, options: FolderOptions) -> Result<FolderStore, S
         }
     };
     let path = disk.folder().join(INDEX);
+    check_log(&disk, &path)?;
     let found = found_index(&disk, &path, options.index)?;
     let was_found = found.is_some();
     let in_use = RefCell::new(found.clone());
@@ -121,6 +123,15 @@ fn foreign(folder: &Path) -> Result<Option<String>, StoreError> {
     Ok(None)
 }
 
+/// An index is made after the log, so one without a log is what is left of a store.
+fn check_log(disk: &OsDisk, index: &Path) -> Result<(), StoreError> {
+    if index.exists() && segment::list(disk)?.is_empty() {
+        let problem = "there is an index, but no segment of the log".to_owned();
+        return Err(StoreError::Damaged { file: disk.folder().to_path_buf(), offset: 0, problem });
+    }
+    Ok(())
+}
+
 /// The index that was left, if it is to be trusted.
 fn found_index(disk: &OsDisk, path: &Path, options: SledOptions) -> Result<Option<SledIndex>, StoreError> {
     let session = trust::session(disk.folder(), path);
@@ -150,35 +161,9 @@ fn found_index(disk: &OsDisk, path: &Path, options: SledOptions) -> Result<Optio
     }
 }
 
-/// Moves an index away that can't be used. Only the newest one is kept.
-fn set_aside(disk: &OsDisk, path: &Path) -> Result<(), StoreError> {
-    if !path.exists() {
-        return Ok(());
-    }
-    let failed = |e| StoreError::io("setting aside", path, e);
-    let mut last = 0;
-    for entry in fs::read_dir(disk.folder()).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let name = entry.file_name();
-        if let Some(number) = name.to_str().and_then(|name| name.strip_prefix(ASIDE)?.parse::<u64>().ok()) {
-            last = last.max(number);
-            fs::remove_dir_all(entry.path()).map_err(failed)?;
-        }
-    }
-    let aside = disk.folder().join(format!("{ASIDE}{}", last + 1));
-    fs::rename(path, &aside).map_err(failed)?;
-    fs::File::open(disk.folder()).and_then(|folder| folder.sync_all()).map_err(failed)?;
-    tracing::warn!(aside = %aside.display(), "the index that can't be used was set aside");
-    Ok(())
-}
-
 impl FolderStore {
-    /// The folder.
-    pub fn folder(&self) -> &Path {
-        self.disk.folder()
-    }
-
     /// Which store it is.
+    #[cfg(test)]
     pub fn id(&self) -> StoreId {
         self.id
     }
@@ -186,6 +171,11 @@ impl FolderStore {
     /// What the log has done since it was opened.
     pub fn stats(&self) -> LogStats {
         self.log.stats()
+    }
+
+    /// Which error ended all writing, if one has.
+    pub fn failure(&self) -> Option<StoreError> {
+        self.log.failure()
     }
 
     /// Writes a backup of what is durable now to a file, in place of one that may be there, while all goes on.
@@ -279,5 +269,4 @@ impl Store for FolderStore {
 }
 
 #[cfg(test)]
-#[path = "folder_tests.rs"]
 pub(in crate::store) mod tests;

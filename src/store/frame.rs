@@ -24,7 +24,7 @@ use super::{Batch, Change, Position};
 /// Bytes before the body.
 pub(super) const HEADER: usize = 36;
 /// Frames start at multiples of this.
-pub(super) const ALIGN: u64 = 8;
+pub(super) const ALIGN: usize = 8;
 /// What a mark takes.
 pub(super) const MARK_BYTES: u64 = padded(HEADER as u64);
 
@@ -115,9 +115,7 @@ fn append_with(out: &mut Vec<u8>, place: Place, stamp: Stamp, body: impl FnOnce(
     let crc = checksum(place, &header);
     header.extend_from_slice(&crc.to_le_bytes());
     out[start..start + HEADER].copy_from_slice(&header);
-    while !((out.len() - start) as u64).is_multiple_of(ALIGN) {
-        out.push(0);
-    }
+    out.resize(start + (out.len() - start).next_multiple_of(ALIGN), 0);
     true
 }
 
@@ -132,7 +130,7 @@ fn checksum(place: Place, bytes: &[u8]) -> u32 {
 
 /// The next multiple of [`ALIGN`].
 pub(super) const fn padded(bytes: u64) -> u64 {
-    bytes.next_multiple_of(ALIGN)
+    bytes.next_multiple_of(ALIGN as u64)
 }
 
 const DELETE: u8 = 0;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{PoisonError, RwLock};
 
+use super::overlay::is_empty;
 use super::{Change, Entry, Position, StoreError};
 
 /// A sorted map that remembers up to which frame it is. It may come back from a crash older than it was, but as it was
@@ -18,7 +19,7 @@ pub trait Index: Send + Sync + 'static {
     /// The value of a key.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Up to `most` keys between the bounds with their values, ascending.
+    /// Up to `most` keys between the bounds with their values, ascending; none when the bounds hold nothing.
     fn scan(&self, from: Bound<&[u8]>, to: Bound<&[u8]>, most: usize) -> Result<Vec<Entry>, StoreError>;
 
     /// Makes everything applied durable, as far as the index can; called before a clean end.
@@ -53,6 +54,9 @@ impl Index for MemoryIndex {
     }
 
     fn scan(&self, from: Bound<&[u8]>, to: Bound<&[u8]>, most: usize) -> Result<Vec<Entry>, StoreError> {
+        if is_empty(from, to) {
+            return Ok(Vec::new());
+        }
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
         let range = held.0.range::<[u8], _>((from, to));
         Ok(range.take(most).map(|(k, v)| (k.clone(), v.clone())).collect())

@@ -23,19 +23,31 @@ struct Tail {
 }
 
 impl<D: Disk> Log<D> {
-    /// Opens the log of a store whose latest snapshot is of `snapshot`. Stopped at any point, it starts over and ends
-    /// the same.
-    pub(super) fn open(disk: Arc<D>, store: StoreId, snapshot: Position) -> Result<Self, StoreError> {
+    /// Opens the log of a store whose latest snapshot is of `snapshot`, and whose index has frame `applied`. Stopped at
+    /// any point, it starts over and ends the same.
+    pub(super) fn open(
+        disk: Arc<D>,
+        store: StoreId,
+        snapshot: Position,
+        applied: Position,
+    ) -> Result<Self, StoreError> {
         let mut firsts = segment::list(&*disk)?;
         let Some(header) = find_head(&*disk, store, snapshot, &mut firsts)? else {
+            if applied > snapshot {
+                let problem = format!("it holds no log, but the index has frame {}", applied.0);
+                return Err(StoreError::Damaged { file: disk.path(""), offset: 0, problem });
+            }
             return Self::create(disk, store, snapshot);
         };
         check_chain(&*disk, store, snapshot, &firsts)?;
         let mut reader = SegmentReader::open(&*disk, store, header.first)?;
         let tail = find_tail(&mut reader)?;
-        if tail.last < snapshot {
-            let problem = format!("it ends at frame {}, the snapshot is of frame {}", tail.last.0, snapshot.0);
-            return Err(reader.damaged(tail.end, problem));
+        // Both get durable frames only: what they have and the log has not is gone, and cutting would hide it.
+        for (what, position) in [("snapshot", snapshot), ("index", applied)] {
+            if tail.last < position {
+                let problem = format!("it ends at frame {}, but the {what} has frame {}", tail.last.0, position.0);
+                return Err(reader.damaged(tail.end, problem));
+            }
         }
         let name = segment::name(header.first);
         let file = disk.open(&name).map_err(|e| StoreError::io("open", disk.path(&name), e))?;

@@ -1,7 +1,7 @@
 //! The store that outlives power cuts.
 
 use std::ops::Bound;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -22,11 +22,25 @@ pub struct LogStore<D: Disk, I: Index> {
     ending: Arc<Ending>,
 }
 
-/// Tells the thread that compacts to end.
+/// Tells the threads beside the committing one to end.
 #[derive(Default)]
 struct Ending {
     ended: Mutex<bool>,
     told: Condvar,
+}
+
+impl Ending {
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for so long, or until it is time to end.
+    fn wait(&self, most: Duration) {
+        let ended = self.lock();
+        if !*ended {
+            drop(self.told.wait_timeout(ended, most));
+        }
+    }
 }
 
 impl<D: Disk, I: Index> LogStore<D, I> {
@@ -48,7 +62,7 @@ impl<D: Disk, I: Index> LogStore<D, I> {
             Self { core: Arc::new(Core::new(recovered, options)), threads: Mutex::default(), ending: Arc::default() };
         if threads {
             store.spawn("store-commit", |core, _| core.run_committer())?;
-            store.spawn("store-apply", |core, _| run_applier(core))?;
+            store.spawn("store-apply", run_applier)?;
             store.spawn("store-compact", run_compactor)?;
         }
         Ok(store)
@@ -91,12 +105,14 @@ impl<D: Disk, I: Index> LogStore<D, I> {
     }
 
     /// The index. It may lack what was committed last.
-    pub fn index(&self) -> &I {
+    #[cfg(test)]
+    pub(super) fn index(&self) -> &I {
         &self.core.index
     }
 
     /// The disk.
-    pub fn disk(&self) -> &D {
+    #[cfg(test)]
+    pub(super) fn disk(&self) -> &D {
         &self.core.disk
     }
 
@@ -113,7 +129,7 @@ impl<D: Disk, I: Index> LogStore<D, I> {
 
     fn end_threads(&self) {
         self.core.queue.close();
-        *self.ending.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.ending.lock() = true;
         self.ending.told.notify_all();
         self.core.overlay.wake();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
@@ -176,14 +192,14 @@ impl<D: Disk, I: Index> Drop for LogStore<D, I> {
 }
 
 /// The thread that brings the index up to what is durable.
-fn run_applier<D: Disk, I: Index>(core: &Core<D, I>) {
+fn run_applier<D: Disk, I: Index>(core: &Core<D, I>, ending: &Ending) {
     loop {
         let ended = || core.queue.is_closed() || core.poisoned().is_some();
         core.overlay.wait(|_, behind| ended() || (behind && core.may_write_beside().unwrap_or(false)));
         if ended() {
             return;
         }
-        gather(core, &ended);
+        gather(core, ending);
         if let Err(error) = core.apply() {
             tracing::error!(%error, "the index could not be written to");
             return;
@@ -193,17 +209,17 @@ fn run_applier<D: Disk, I: Index>(core: &Core<D, I>) {
 
 /// Lets changes gather while commits keep coming: the index takes as much of the processors as they do, and nobody waits
 /// for it. Not beyond half of what may gather, since then they would have to.
-fn gather<D: Disk, I: Index>(core: &Core<D, I>, ended: impl Fn() -> bool) {
+fn gather<D: Disk, I: Index>(core: &Core<D, I>, ending: &Ending) {
     loop {
         let before = core.durable();
-        thread::sleep(GATHER);
-        if ended() || core.durable() == before || core.overlay.bytes() >= core.options.overlay_bytes_max / 2 {
+        ending.wait(GATHER);
+        if *ending.lock() || core.durable() == before || core.overlay.bytes() >= core.options.overlay_bytes_max / 2 {
             return;
         }
     }
 }
 
-/// Has this thread stand back behind those that callers wait for.
+/// Has this thread stand back behind those that callers wait for. Linux sets the priority of the calling thread alone.
 fn stand_back() {
     const NICE: i32 = 10;
     // Without it the work is done all the same.
@@ -215,18 +231,12 @@ fn stand_back() {
 /// The thread that writes snapshots.
 fn run_compactor<D: Disk, I: Index>(core: &Core<D, I>, ending: &Ending) {
     stand_back();
-    let mut ended = ending.ended.lock().unwrap_or_else(PoisonError::into_inner);
-    while !*ended {
-        if core.wants_snapshot() {
-            drop(ended);
-            if let Err(error) = core.compact() {
-                tracing::error!(%error, "no snapshot could be written: the log is kept and grows on");
-            }
-            ended = ending.ended.lock().unwrap_or_else(PoisonError::into_inner);
-            if *ended {
-                return;
-            }
+    while !*ending.lock() {
+        if core.wants_snapshot()
+            && let Err(error) = core.compact()
+        {
+            tracing::error!(%error, "no snapshot could be written: the log is kept and grows on");
         }
-        ended = ending.told.wait_timeout(ended, SNAPSHOT_EVERY).unwrap_or_else(PoisonError::into_inner).0;
+        ending.wait(SNAPSHOT_EVERY);
     }
 }

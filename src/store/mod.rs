@@ -4,6 +4,7 @@
 //! checksummed and synced. The [index](index) that reads go to, sled, is derived from them and can be lost: it is never
 //! the only copy of anything. Knows nothing of entities, of what a key means, and of actors.
 
+mod aside;
 mod backup;
 mod blocks;
 mod committer;
@@ -30,6 +31,8 @@ mod restore;
 mod segment;
 #[cfg(any(test, feature = "testkit"))]
 mod sim;
+#[cfg(any(test, feature = "testkit"))]
+mod sim_state;
 mod sled;
 mod snapshot;
 mod space;
@@ -41,7 +44,7 @@ mod whole;
 
 use std::ops::Bound;
 
-pub use backup::{BackupInfo, Progress};
+pub use backup::BackupInfo;
 pub use disk::{Disk, DiskFile, OsDisk};
 pub use error::StoreError;
 pub use folder::{FolderOptions, FolderStore, check_backup, open_folder, restore_backup};
@@ -49,10 +52,12 @@ pub use index::{Index, MemoryIndex};
 pub use log_store::LogStore;
 pub use manifest::StoreId;
 pub use memory::MemoryStore;
-pub use options::{LogOptions, LogStats, OnDurable};
+pub use options::{LogOptions, LogStats};
 pub use restore::UpTo;
 #[cfg(any(test, feature = "testkit"))]
-pub use sim::{Fault, Keep, SimDisk, SimFile};
+pub use sim::SimDisk;
+#[cfg(any(test, feature = "testkit"))]
+pub use sim_state::{Fault, Keep};
 pub use sled::{SledIndex, SledOptions};
 pub use verify::{Finding, IndexState, VerifyReport, verify};
 

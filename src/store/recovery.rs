@@ -35,7 +35,9 @@ pub(super) fn recover<D: Disk, I: Index>(
         return Err(StoreError::Damaged { file: disk.path(&foreign.name), offset: 0, problem });
     }
     let covered = snapshot.as_ref().map_or(Position(0), |s| s.position);
-    let log = Log::open(disk, options.store_id, covered)?;
+    // An index that can't say is no witness; it is replaced below.
+    let applied = found.as_ref().and_then(|index| index.applied().ok()).unwrap_or_default();
+    let log = Log::open(disk, options.store_id, covered, applied)?;
     let reused = found.and_then(|index| match bring_forward(&log, &index) {
         Ok(true) => Some(index),
         Ok(false) => None,
@@ -63,7 +65,7 @@ pub(super) fn recover<D: Disk, I: Index>(
 fn bring_forward<D: Disk, I: Index>(log: &Log<D>, index: &I) -> Result<bool, StoreError> {
     let applied = index.applied()?;
     let oldest = log.segments.all().first().copied().unwrap_or_default();
-    if applied.0 + 1 < oldest.0 || applied > log.last {
+    if applied.0 + 1 < oldest.0 {
         tracing::warn!(applied = applied.0, last = log.last.0, "the index does not fit the log and is built anew");
         return Ok(false);
     }

@@ -5,11 +5,14 @@ use super::manifest::StoreId;
 use super::{Disk, DiskFile, Position, StoreError};
 
 /// Bytes before the first frame.
-pub(super) const SEGMENT_HEADER: u64 = 48;
+pub(super) const SEGMENT_HEADER: u64 = HEADER as u64;
+const HEADER: usize = 48;
 const MAGIC: [u8; 4] = *b"rlog";
 const FORMAT: u32 = 1;
 /// How much is read at once.
-const WINDOW: usize = 64 << 10;
+const WINDOW: usize = 128 << 10;
+/// How much is compared with zeros at once.
+const LOOK: usize = 32 << 10;
 
 /// The name of the segment whose first frame has that position.
 pub(super) fn name(first: Position) -> String {
@@ -38,7 +41,7 @@ pub(super) struct SegmentHeader {
 
 impl SegmentHeader {
     pub(super) fn encode(&self, store: StoreId) -> Vec<u8> {
-        let mut out = Vec::with_capacity(48);
+        let mut out = Vec::with_capacity(HEADER);
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&FORMAT.to_le_bytes());
         out.extend_from_slice(&store.0);
@@ -108,14 +111,14 @@ impl<D: Disk> SegmentReader<D> {
     /// The file's header; `None` unless it is what was written.
     pub(super) fn header(&mut self) -> Result<Option<SegmentHeader>, StoreError> {
         let (store, first) = (self.store, self.first);
-        let bytes = self.bytes(0, SEGMENT_HEADER as usize)?;
+        let bytes = self.bytes(0, HEADER)?;
         Ok(SegmentHeader::decode(bytes, store).filter(|h| h.first == first))
     }
 
     /// Whether the file begins with a part of that header, or nothing, and zeros.
     pub(super) fn begins(&mut self, header: SegmentHeader) -> Result<bool, StoreError> {
         let expected = header.encode(self.store);
-        let bytes = self.bytes(0, SEGMENT_HEADER as usize)?;
+        let bytes = self.bytes(0, HEADER)?;
         let same = bytes.iter().zip(&expected).take_while(|(a, b)| a == b).count();
         Ok(bytes[same..].iter().all(|byte| *byte == 0))
     }
@@ -142,34 +145,32 @@ impl<D: Disk> SegmentReader<D> {
     /// Frames are written after what they call durable was synced. So a single header there that calls `position`
     /// durable proves that this frame, and all before, had been acknowledged.
     pub(super) fn look_on(&mut self, offset: u64, position: Position) -> Result<LookOn, StoreError> {
-        static ZEROS: [u8; WINDOW / 2] = [0; WINDOW / 2];
+        static ZEROS: [u8; LOOK] = [0; LOOK];
         let mut only_zeros = true;
         let mut at = offset;
         while at < self.len {
-            // A header that starts in the first half of a window lies in it whole.
-            let bytes = self.bytes(at, WINDOW)?;
-            let half = bytes.len().min(WINDOW / 2);
-            if bytes[..half] != ZEROS[..half] {
+            // A header that starts in the part that is compared lies whole in what is read.
+            let bytes = self.bytes(at, LOOK + frame::HEADER)?;
+            let part = bytes.len().min(LOOK);
+            if bytes[..part] != ZEROS[..part] {
                 only_zeros = false;
                 let bytes = bytes.to_vec();
-                for step in (0..half).step_by(frame::ALIGN as usize) {
+                for step in (0..part).step_by(frame::ALIGN) {
                     let place = self.place(at + step as u64);
                     if Header::read(&bytes[step..], place).is_some_and(|h| h.synced >= position) {
                         return Ok(LookOn::Evidence(place.offset));
                     }
                 }
             }
-            at += (WINDOW / 2) as u64;
+            at += LOOK as u64;
         }
         Ok(if only_zeros { LookOn::Zeros } else { LookOn::Leftovers })
     }
 
     /// Up to `len` bytes at `offset`; fewer at the end of the file.
     pub(super) fn bytes(&mut self, offset: u64, len: usize) -> Result<&[u8], StoreError> {
-        let start = offset.checked_sub(self.window_at).and_then(|s| usize::try_from(s).ok());
-        let covered = start.is_some_and(|s| s.checked_add(len).is_some_and(|end| end <= self.window.len()));
-        let at_end = self.window_at + self.window.len() as u64 >= self.len && !self.window.is_empty();
-        if !covered && !(at_end && start.is_some()) {
+        let end = offset.saturating_add(len as u64).min(self.len);
+        if offset < self.window_at || end > self.window_at + self.window.len() as u64 {
             let rest = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
             self.window.resize(len.max(WINDOW).min(rest), 0);
             self.window_at = offset;

@@ -224,7 +224,8 @@ impl Shared {
 /// has would cost as much as writing it.
 fn lengths_of_chunked_keys(db: &sled::Db, changes: &[Change]) -> Result<HashSet<usize>, Trouble> {
     let mut ranges: HashMap<usize, (&[u8], &[u8])> = HashMap::new();
-    for (Change::Put(key, _) | Change::Delete(key)) in changes {
+    for change in changes {
+        let (Change::Put(key, _) | Change::Delete(key)) = change;
         let (first, last) = ranges.entry(key.len()).or_insert((key, key));
         (*first, *last) = ((*first).min(key), (*last).max(key));
     }
@@ -323,5 +324,4 @@ pub(super) fn sync_tree(folder: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
-#[path = "sled_tests.rs"]
 mod tests;

@@ -236,5 +236,4 @@ pub(super) fn position_in(name: &str) -> Option<Position> {
 }
 
 #[cfg(test)]
-#[path = "snapshot_tests.rs"]
 mod tests;

@@ -6,7 +6,8 @@
 //!
 //! - `RUNNING`, made before the index is opened for writing, names the boot of the machine, the mount, and the folder.
 //!   Found again under the same three, no power cut can have come in between: the process died, and the system's cache
-//!   kept all that it wrote. A copy of the folder, another boot and another mount differ in one of them.
+//!   kept all that it wrote. A copy of the folder, another boot and another mount differ in one of them. On network and
+//!   FUSE file systems, whose cache may be lost in between, this is never so.
 //! - `CLEAN`, made at a clean end, after every file of the index was synced, says what they look like. Found without
 //!   `RUNNING`, and with the same files, the index is what it was.
 //!
@@ -151,6 +152,12 @@ pub(super) fn session(folder: &Path, index: &Path) -> Option<Session> {
         Some(found) => format!("unique {}", found.stx_mnt_id),
         None => statx(StatxFlags::MNT_ID).map(|found| format!("{}", found.stx_mnt_id))?,
     };
+    // Whoever keeps the cache of these may die while this machine and the mount live on: servers, and FUSE programs.
+    const ELSEWHERE: [u32; 6] = [0x6969, 0x6573_5546, 0xFE53_4D42, 0xFF53_4D42, 0x0102_1997, 0x00C3_6400];
+    let kind = i128::from(rustix::fs::statfs(folder).ok()?.f_type) & 0xFFFF_FFFF;
+    if ELSEWHERE.iter().any(|elsewhere| i128::from(*elsewhere) == kind) {
+        return None;
+    }
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned();
     let folder_inode = fs::metadata(folder).ok()?.ino();
     let index_inode = fs::metadata(index).ok()?.ino();
@@ -188,5 +195,4 @@ fn look(root: &Path, folder: &Path, files: &mut Vec<FileLooks>) -> io::Result<()
 }
 
 #[cfg(test)]
-#[path = "trust_tests.rs"]
 mod tests;

@@ -394,5 +394,4 @@ fn looks(value: &[u8]) -> Looks {
 }
 
 #[cfg(test)]
-#[path = "verify_tests.rs"]
 mod tests;

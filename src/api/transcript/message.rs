@@ -20,6 +20,7 @@ struct Fields {
     name: Option<String>,
     refusal: Option<String>,
     tool_calls: Option<Vec<Value>>,
+    finished: Option<bool>,
 }
 
 /// Reads a message, without its source. `unnamed` makes the id where there is none.
@@ -47,7 +48,15 @@ pub(super) fn parse(json: &str, at: Place, unnamed: impl Fn() -> String) -> Resu
         content = fields.refusal.filter(|refusal| !refusal.is_empty()).unwrap_or(calls);
     }
     let role = role(&fields.role).ok_or_else(|| wrong(format!("{:?} is no role", fields.role)))?;
-    Ok(Message { id, role, content, finished: true, sub_step: None, by: fields.name, source: None })
+    Ok(Message {
+        id,
+        role,
+        content,
+        finished: fields.finished.unwrap_or(true),
+        sub_step: None,
+        by: fields.name,
+        source: None,
+    })
 }
 
 /// What the JSON reader says, without the place, which is told apart.

@@ -321,3 +321,43 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_document_is_told_from_lines_by_its_first_line() {
+    for (line, document) in [
+        ("[", true),
+        ("\u{feff} [{\"role\":\"user\"", true),
+        ("{", true),
+        ("{\"model\":\"x\",", true),
+        ("{\"messages\":[]}", true),
+        ("{\"role\":\"user\",\"content\":\"Hi\"}\n", false),
+        ("no JSON", false),
+        ("", false),
+        (" \n", false),
+    ] {
+        assert_eq!(begins_document(line.as_bytes()), document, "{line:?}");
+    }
+}
+
+#[test]
+fn a_message_without_an_id_is_told_from_one_with_the_same_id() {
+    let text = "{\"role\":\"user\",\"content\":\"a\"}\n{\"id\":\"m-0009\",\"role\":\"user\",\"content\":\"b\"}\n";
+    let named: Vec<bool> = read(text.as_bytes()).unwrap().iter().map(is_named_by_place).collect();
+    assert_eq!(named, [true, false]);
+    assert!(!is_named_by_place(&said("m-0001", "typed, not read")));
+}
+
+#[test]
+fn drafts_may_come_again_and_say_whether_they_are_finished() {
+    let draft = |content: &str, finished| json!({"id": "d", "role": "user", "content": content, "finished": finished});
+    let mut reader = LineReader::of_drafts();
+    for (content, finished) in [("On", false), ("Once", true)] {
+        let line = format!("{}\n", draft(content, finished));
+        let message = reader.feed(line.as_bytes()).unwrap().unwrap();
+        assert_eq!((message.content.as_str(), message.finished), (content, finished));
+    }
+    let mut reader = LineReader::default();
+    let line = format!("{}\n", draft("On", false));
+    reader.feed(line.as_bytes()).unwrap();
+    assert!(matches!(reader.feed(line.as_bytes()), Err(TranscriptError::DuplicateId { .. })));
+}

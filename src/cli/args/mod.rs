@@ -10,20 +10,20 @@ use clap_complete::Shell;
 
 pub use template::TemplateVerb;
 pub use workshop::{
-    ArtifactArgs, ConfirmArgs, HistoryArgs, IdArgs, NewArgs, NextArgs, OpenArgs, OrphanArgs, OrphansArgs, PreviewArgs,
-    PurgeArgs, ReviseArgs, SaveArgs, SayArgs, Speaker, StepArgs, SummaryArgs, TransferArgs, UndoArgs, VerbName,
-    WentBackArgs, WorkshopVerb,
+    ApplyArgs, ArtifactArgs, ConfirmArgs, ExportArgs, FenceArgs, HistoryArgs, IdArgs, ImportArgs, NewArgs, NextArgs,
+    OpenArgs, OptionalStepArgs, OrphanArgs, OrphansArgs, PreviewArgs, PurgeArgs, ReviseArgs, SaveArgs, SayArgs,
+    ShowArgs, Speaker, StepArgs, SummaryArgs, UndoArgs, VerbName, WentBackArgs, WorkshopVerb,
 };
 
 const EXAMPLES: &str = "\
 Examples:
-  restage tour                                      see all of it in a minute, in a folder that is thrown away
+  restage tour                                          see all of it in a second
   restage workshop new garden --title \"Our garden\"
   restage workshop say garden challenge \"The well is dry\"
   restage workshop reset garden challenge --dry-run     what would be cleared, kept and made stale
-  restage workshop undo garden                      and it is back
+  restage workshop undo garden                          and it is back
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 not allowed, 6 data folder in use, 130 interrupted.";
+Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 not allowed, 6 data folder in use;\nabove 128: ended by a signal.";
 
 /// Staged work that can be taken back: reset, revise and undo that no late writer and no crash can spoil.
 #[derive(Debug, Parser)]
@@ -77,13 +77,17 @@ pub enum Command {
     #[command(after_help = "Example:\n  restage backup /mnt/backup/restage-$(date +%F).backup")]
     Backup(BackupArgs),
     /// Bring a backup into a new data folder
-    #[command(after_help = "Example:\n  restage --data ./restored restore /mnt/backup/restage-2026-11-21.backup")]
+    #[command(
+        after_help = "Example:\n  restage restore restage-2026-11-21.backup --into restored --until 2026-11-21T12:00:00Z"
+    )]
     Restore(RestoreArgs),
     /// Read all data, or a backup, and check it
-    #[command(after_help = "Examples:\n  restage verify\n  restage verify restage-2026-11-21.backup")]
+    #[command(
+        after_help = "Examples:\n  restage verify\n  restage verify --deep\n  restage verify restage-2026-11-21.backup"
+    )]
     Verify(VerifyArgs),
-    /// See a workshop being saved, reset, raced, crashed and undone, in a folder that is thrown away
-    Tour,
+    /// See a workshop saved, raced, reset, undone and crashed, in a folder of its own
+    Tour(TourArgs),
     /// Print completions for a shell
     #[command(after_help = "Example:\n  restage completions bash > ~/.local/share/bash-completion/completions/restage")]
     Completions {
@@ -99,11 +103,20 @@ pub struct BackupArgs {
     pub file: PathBuf,
 }
 
-/// What a restore needs to know. It goes to the data folder, which must be empty or not exist.
+/// What a restore needs to know.
 #[derive(Debug, Args)]
 pub struct RestoreArgs {
     /// The backup
     pub file: PathBuf,
+    /// The new data folder; it must be empty or not exist
+    #[arg(long, value_name = "DIR")]
+    pub into: PathBuf,
+    /// As it was at this time, like 2026-11-21T12:00:00Z [default: the newest in it]
+    #[arg(long, value_name = "TIME", conflicts_with = "position")]
+    pub until: Option<String>,
+    /// As it was at this position of the log
+    #[arg(long, value_name = "N")]
+    pub position: Option<u64>,
 }
 
 /// What a check needs to know.
@@ -111,6 +124,17 @@ pub struct RestoreArgs {
 pub struct VerifyArgs {
     /// A backup; the data folder if none is given
     pub file: Option<PathBuf>,
+    /// And check that what is kept for each workshop fits together; opens the folder
+    #[arg(long, conflicts_with = "file")]
+    pub deep: bool,
+}
+
+/// What the tour needs to know.
+#[derive(Debug, Args)]
+pub struct TourArgs {
+    /// Keep the folder, and try things in it
+    #[arg(long)]
+    pub keep: bool,
 }
 
 /// What holds for a command, with what was left open filled in.

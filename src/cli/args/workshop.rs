@@ -22,6 +22,15 @@ Examples:
   restage workshop reset garden challenge --dry-run
   restage workshop reset garden challenge --yes --reason \"Wrong question\"";
 
+const IMPORT_HELP: &str = "\
+Layouts: JSON Lines of {\"id\", \"role\", \"content\"}; JSON Lines of chat messages; {\"messages\": [...]} or the array alone.
+A file is checked as a whole before any of it is saved. JSON Lines from standard input are saved as they come; with
+--json, one line a message says that it is on disk: {\"id\", \"outcome\", \"revision\"}. Importing again is harmless.
+
+Examples:
+  restage workshop import garden challenge chat.jsonl
+  tail -f chat.jsonl | restage workshop import garden challenge - --json";
+
 /// What can be done with workshops.
 #[derive(Debug, Subcommand)]
 #[command(after_help = EXAMPLES)]
@@ -37,7 +46,7 @@ pub enum WorkshopVerb {
     Open(OpenArgs),
     /// Say something in a step; it is on disk when the command ends
     Say(SayArgs),
-    /// Save messages as they stream in, as drafts that are on disk within seconds
+    /// Save messages as they stream in, as drafts: on disk within seconds, and when the command ends
     Save(SaveArgs),
     /// Put all drafts on disk now
     Flush(IdArgs),
@@ -77,9 +86,9 @@ pub enum WorkshopVerb {
     /// Go on after a pause
     Resume(IdArgs),
     /// Read a conversation from a file into a step
-    Import(TransferArgs),
+    Import(ImportArgs),
     /// Write a step's conversation to a file; an imported one byte for byte
-    Export(TransferArgs),
+    Export(ExportArgs),
 }
 
 /// A workshop.
@@ -226,7 +235,9 @@ pub enum Speaker {
 /// `save`
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
-Each line is a message: {\"id\": \"m1\", \"role\": \"user\", \"content\": \"Hello\"}. Saving an id again is harmless.
+Each line is a message: {\"id\": \"m1\", \"role\": \"user\", \"content\": \"Hello\"}. Saving an id again is harmless; a longer
+text takes the place of a shorter one while \"finished\" is false. Drafts are written together after 2 s of quiet, after
+10 s at most, before anything else that happens to the workshop, and when the command ends or is interrupted.
 
 Example:
   tail -f chat.jsonl | restage workshop save garden challenge -")]
@@ -239,9 +250,9 @@ pub struct SaveArgs {
     /// The conversation within the step
     #[arg(long, value_name = "NAME")]
     pub session: Option<String>,
-    /// What the writer saw
-    #[command(flatten)]
-    pub fence: FenceArgs,
+    /// The step's generation that this is for; refused, and kept as an orphan, if it is not the current one
+    #[arg(long, value_name = "N")]
+    pub generation: Option<u64>,
 }
 
 /// `next`
@@ -322,8 +333,8 @@ pub struct PreviewArgs {
     pub workshop: String,
     /// The verb
     pub verb: VerbName,
-    /// The step, for all but undo
-    #[arg(required_if_eq_any = [("verb", "reset"), ("verb", "revise"), ("verb", "accept"), ("verb", "purge")])]
+    /// The step, for all but undo and purge
+    #[arg(required_if_eq_any = [("verb", "reset"), ("verb", "revise"), ("verb", "accept")])]
     pub step: Option<String>,
     /// The undo point [default: the last]
     #[arg(long, value_name = "N", conflicts_with = "step")]
@@ -391,36 +402,47 @@ pub struct OrphanArgs {
 /// `purge`
 #[derive(Clone, Debug, Args)]
 pub struct PurgeArgs {
-    /// The step
-    #[command(flatten)]
-    pub step: StepArgs,
-    /// Only this generation [default: all but the current one]
-    #[arg(long, value_name = "N")]
-    pub generation: Option<u64>,
+    /// The workshop
+    pub workshop: String,
     /// How it is applied
     #[command(flatten)]
     pub apply: ApplyArgs,
 }
 
-/// `import` and `export`
+/// `import`
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "\
-Layouts: JSON Lines of {\"id\", \"role\", \"content\"}; JSON Lines of chat messages; {\"messages\": [...]} or the array alone.
-
-Examples:
-  restage workshop import garden challenge chat.jsonl
-  restage workshop export garden challenge - | cmp - chat.jsonl")]
-pub struct TransferArgs {
+#[command(after_help = IMPORT_HELP)]
+pub struct ImportArgs {
     /// The step
     #[command(flatten)]
     pub step: StepArgs,
-    /// The file; - for standard input or output
+    /// The file; - for standard input
     #[arg(default_value = "-")]
     pub file: PathBuf,
     /// The conversation within the step
     #[arg(long, value_name = "NAME")]
     pub session: Option<String>,
-    /// The step's generation: that this is for, or that is written
+    /// The step's generation that this is for; refused, and kept as an orphan, if it is not the current one
+    #[arg(long, value_name = "N")]
+    pub generation: Option<u64>,
+}
+
+/// `export`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Example:
+  restage workshop export garden challenge | cmp - chat.jsonl")]
+pub struct ExportArgs {
+    /// The step
     #[command(flatten)]
-    pub fence: FenceArgs,
+    pub step: StepArgs,
+    /// The file; - for standard output
+    #[arg(default_value = "-")]
+    pub file: PathBuf,
+    /// The conversation within the step
+    #[arg(long, value_name = "NAME")]
+    pub session: Option<String>,
+    /// As it was in an older generation, as long as that is kept
+    #[arg(long, value_name = "N")]
+    pub generation: Option<u64>,
 }

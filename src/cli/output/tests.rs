@@ -38,6 +38,7 @@ fn problem() -> Problem {
         what: "step \"x\" can't be reset".into(),
         why: Some("there is no step \"x\"".into()),
         hint: Some("restage workshop show garden".into()),
+        plan: None,
     }
 }
 
@@ -84,9 +85,9 @@ fn quiet_says_nothing_but_data_and_errors() {
     assert_eq!((out.text(), err.plain()), (String::new(), "error: no\n".into()));
 }
 
-#[test]
-fn nobody_is_asked_where_nobody_is() {
-    assert_eq!(output(false, false).0.ask("Reset?").unwrap(), None);
+#[tokio::test]
+async fn nobody_is_asked_where_nobody_is() {
+    assert_eq!(output(false, false).0.ask("Reset?").await.unwrap(), None);
 }
 
 #[test]

@@ -117,8 +117,7 @@ pub(super) fn accept(turn: &mut Turn<'_>, stage: &StageId) -> Result<(), Rejecti
         lines.push(PlanLine::new(Fate::Restored, id, format!("status: {status}"), why));
     }
     // Else a workshop could be left with steps to begin and none to complete.
-    let idle = !turn.state.steps.iter().any(StepState::is_open);
-    let entered = if idle { turn.begin_next() } else { None };
+    let entered = if turn.state.is_idle() { turn.begin_next() } else { None };
     turn.becomes_verb("accept", stage, lines);
     turn.decision.reply = Reply::Accepted { entered, workshop_completed: turn.completes(before), unblocked };
     Ok(())

@@ -28,6 +28,30 @@ pub struct Message {
     pub source: Option<Source>,
 }
 
+impl Message {
+    /// A message that is finished.
+    pub fn new(id: impl Into<String>, role: Role, content: impl Into<String>) -> Self {
+        let (id, content) = (id.into(), content.into());
+        Self { id, role, content, finished: true, sub_step: None, by: None, source: None }
+    }
+
+    /// A finished message of a person.
+    pub fn user(id: impl Into<String>, content: impl Into<String>) -> Self {
+        Self::new(id, Role::User, content)
+    }
+
+    /// A finished message of the facilitator.
+    pub fn assistant(id: impl Into<String>, content: impl Into<String>) -> Self {
+        Self::new(id, Role::Assistant, content)
+    }
+
+    /// The same message, as a snapshot of a reply that still streams in.
+    #[must_use]
+    pub fn unfinished(self) -> Self {
+        Self { finished: false, ..self }
+    }
+}
+
 /// Who speaks in a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

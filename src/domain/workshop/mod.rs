@@ -1,4 +1,13 @@
 //! Workshops: steps with a conversation, an artifact and a summary each, that can be reset, revised and accepted.
+//!
+//! The state holds statuses, counts and references. What is said and made lies beside it, by step and path
+//! (`content.rs`), under the generation of the step: a reset starts a new generation that inherits nothing, and that is
+//! all it does to content.
+//!
+//! A step is made from the steps it depends on. When one of those is reset or revised, it becomes stale and remembers
+//! what that step had put out ([`Wait`]). It stops being stale when it is completed again, when a person accepts it, or
+//! when everything that it waits for has put out again just what it was made from (`staleness.rs`). So whatever is
+//! complete was made from what is there now, unless a person said that the difference does not matter.
 
 mod artifact;
 mod command;
@@ -102,7 +111,7 @@ impl Entity for WorkshopKind {
         let mut turn = Turn::new(state, input);
         match command {
             Command::Create { title, template } => progress::create(&mut turn, title, template)?,
-            _ if !state.exists() => return Err(no_workshop()),
+            _ if !state.exists() => return Err(Rejection::not_found("workshop", input.id)),
             Command::Save { stage, session, messages, .. } => {
                 let outcomes = conversation::save(&mut turn, stage, session, messages, Replace::Better)?;
                 turn.decision.reply = Reply::Saved(outcomes);
@@ -142,11 +151,6 @@ impl Entity for WorkshopKind {
     fn supersedes(new: &Command, old: &Command) -> bool {
         conversation::supersedes(new, old)
     }
-}
-
-/// Nobody created a workshop by the id that was asked for; which one that is, the asker knows.
-fn no_workshop() -> Rejection {
-    Rejection::not_found("workshop", "of this id")
 }
 
 fn apply(state: &mut Workshop, event: &Event, at: Timestamp) {

@@ -4,10 +4,10 @@ use super::command::{Cause, Effect, Event, Reply};
 use super::content::{SUMMARY_PATH, encode};
 use super::staleness::settle;
 use super::state::{Fingerprint, Status, StepState, Summary, Workshop, WorkshopStatus};
-use super::template::{Template, digest_of};
+use super::template::Template;
 use super::turn::{Turn, check_line};
 use crate::domain::limits::{SUMMARY_POINTS_MAX, SUMMARY_WORDS_MAX, TITLE_BYTES_MAX};
-use crate::domain::{Rejection, StageId};
+use crate::domain::{Digest, Rejection, StageId};
 
 /// Fewest points of a summary.
 const SUMMARY_POINTS_MIN: usize = 3;
@@ -20,7 +20,7 @@ pub(super) fn create(turn: &mut Turn<'_>, title: &str, template: &Template) -> R
     }
     check_line("title", title, TITLE_BYTES_MAX)?;
     let bytes = template.to_bytes()?;
-    let digest = digest_of(&bytes);
+    let digest = Digest::of(&bytes);
     turn.decision.shared.push((digest, bytes));
     turn.happen(Event::Created { title: title.to_owned(), outline: template.outline(digest) });
     let first = turn.begin_next().ok_or_else(|| Rejection::invalid("template", "it has no steps"))?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::command::Cause;
-use super::state::{Stale, Status, StepState, Wait, Workshop};
+use super::state::{ArtifactRef, Stale, Status, StepState, Wait, Workshop};
 use super::turn::Turn;
 use crate::domain::{Inherit, StageId, Timestamp};
 
@@ -118,13 +118,13 @@ fn without_waits(step: &StepState, is_settled: impl Fn(&Wait) -> bool, now: Time
 ///
 /// Other steps may have moved since. One that came back was made from its dependencies as they were then, one that
 /// stayed from those of now: where a dependency is no longer what a step was made from, the step is stale. A step
-/// that an earlier undo made stale this way is as it was again, unless it was worked on.
+/// that stayed and did not move since, or only became stale or was begun by an earlier undo, comes back too.
 pub(super) fn restore(state: &mut Workshop, saved: &Workshop, stages: &[StageId], now: Timestamp) {
     let left = state.clone();
     let below: BTreeSet<&StageId> = stages.iter().flat_map(|stage| left.outline.graph.downstream(stage)).collect();
     let order: Vec<StageId> = left.outline.graph.in_dependency_order().cloned().collect();
     for id in &order {
-        let comes_back = stages.contains(id) || (below.contains(id) && was_left_stale(left.get(id), saved.get(id)));
+        let comes_back = stages.contains(id) || (below.contains(id) && is_as_it_was(left.get(id), saved.get(id)));
         if let (true, Some(step), Some(was)) = (comes_back, state.get_mut(id), saved.get(id)) {
             let version = step.artifact_version.max(was.artifact_version);
             step.clone_from(was);
@@ -146,12 +146,30 @@ pub(super) fn restore(state: &mut Workshop, saved: &Workshop, stages: &[StageId]
             *place = step;
         }
     }
+    // Else a workshop could be left with steps to begin and none to complete.
+    if state.is_idle()
+        && let Some((stage, step)) = state.next_begun(now)
+        && let Some(place) = state.get_mut(&stage)
+    {
+        *place = step;
+    }
 }
 
-/// Whether a step is stale now, and has the content that it had when it was not.
-fn was_left_stale(now: Option<&StepState>, then: Option<&StepState>) -> bool {
+/// Whether a step has not moved since, or has only become stale, or was only begun, or is no longer begun and had only been.
+fn is_as_it_was(now: Option<&StepState>, then: Option<&StepState>) -> bool {
     let (Some(now), Some(then)) = (now, then) else { return false };
-    now.stale.is_some()
-        && then.is_begun()
-        && (now.messages, now.artifact_version, now.changed) == (then.messages, then.artifact_version, then.changed)
+    let only_stale = now.stale.is_some() && then.is_begun() && work_of(now) == work_of(then);
+    let only_begun = (now.is_untouched() && !then.is_begun()) || (!now.is_begun() && then.is_untouched());
+    now == then || only_stale || only_begun
+}
+
+/// What a step is apart from where it stands.
+fn work_of(step: &StepState) -> StepState {
+    StepState {
+        status: Status::InProgress,
+        completed_at: None,
+        artifact: step.artifact.map(|artifact| ArtifactRef { confirmed: false, ..artifact }),
+        stale: None,
+        ..step.clone()
+    }
 }

@@ -186,9 +186,6 @@ impl Workshop {
     /// # Errors
     /// [`Rejection::NotFound`] if the workshop or the step does not exist.
     pub fn step(&self, stage: &StageId) -> Result<&StepState, Rejection> {
-        if !self.exists() {
-            return Err(Rejection::not_found("workshop with the step", stage));
-        }
         self.get(stage).ok_or_else(|| Rejection::not_found("step", stage))
     }
 
@@ -206,6 +203,24 @@ impl Workshop {
 
     pub(super) fn is_complete(&self, stage: &StageId) -> bool {
         self.get(stage).is_some_and(|step| step.status == Status::Complete)
+    }
+
+    /// Whether no step is open.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.steps.iter().any(StepState::is_open)
+    }
+
+    /// The first step in template order that can be begun, as it is then.
+    pub(super) fn next_begun(&self, now: Timestamp) -> Option<(StageId, StepState)> {
+        let ready = |stage: &StageId| self.outline.graph.dependencies(stage).all(|on| self.is_complete(on));
+        let (stage, step) = self.steps().find(|(stage, step)| !step.is_begun() && ready(stage))?;
+        let begun = StepState {
+            status: Status::InProgress,
+            started_at: Some(now),
+            sub_step: self.first_sub_step(stage),
+            ..step.clone()
+        };
+        Some((stage.clone(), begun))
     }
 
     /// The sub-step that a step begins with.
@@ -233,6 +248,11 @@ impl StepState {
     /// Whether it takes work: it is worked on, or has to be done again.
     pub fn is_open(&self) -> bool {
         matches!(self.status, Status::InProgress | Status::NeedsRegeneration)
+    }
+
+    /// Whether there is anything in it, or ever was since it was begun.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.messages == 0 && self.artifact.is_none() && self.done.is_none() && !self.changed
     }
 
     /// What those that depend on it are made from, while it is complete.

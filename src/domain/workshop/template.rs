@@ -115,7 +115,7 @@ impl Template {
     /// # Errors
     /// [`Rejection::Invalid`] when it can't be encoded.
     pub fn digest(&self) -> Result<Digest, Rejection> {
-        Ok(digest_of(&self.to_bytes()?))
+        Ok(Digest::of(&self.to_bytes()?))
     }
 
     /// What the rules look at.
@@ -135,11 +135,6 @@ impl Template {
 }
 
 /// The digest under which a stored template is shared.
-pub(super) fn digest_of(bytes: &[u8]) -> Digest {
-    use sha2::Digest as _;
-    Digest(sha2::Sha256::digest(bytes).into())
-}
-
 impl From<Template> for Unchecked {
     fn from(template: Template) -> Self {
         template.unchecked
@@ -207,8 +202,16 @@ impl Template {
     /// # Errors
     /// [`Rejection::NotFound`] when none has this name.
     pub fn built_in(name: &str) -> Result<Self, Rejection> {
+        Self::from_toml(Self::built_in_text(name)?)
+    }
+
+    /// The file of a template that comes with the program.
+    ///
+    /// # Errors
+    /// [`Rejection::NotFound`] when none has this name.
+    pub fn built_in_text(name: &str) -> Result<&'static str, Rejection> {
         let found = BUILT_IN.iter().find(|(known, _)| *known == name);
-        found.map_or_else(|| Err(Rejection::not_found("template", name)), |(_, text)| Self::from_toml(text))
+        found.map(|(_, text)| *text).ok_or_else(|| Rejection::not_found("template", name))
     }
 
     /// The names of the templates that come with the program. The first is the default.

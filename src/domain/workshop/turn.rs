@@ -28,6 +28,7 @@ impl<'a> Turn<'a> {
 
     /// A step is like this from now on.
     pub(super) fn set(&mut self, stage: &StageId, cause: Cause, step: StepState) {
+        self.decision.touches.push(stage.clone());
         self.happen(Event::Step { stage: stage.clone(), cause, step: Box::new(step) });
     }
 
@@ -59,16 +60,7 @@ impl<'a> Turn<'a> {
 
     /// Begins the first step in template order that can be, if there is one.
     pub(super) fn begin_next(&mut self) -> Option<StageId> {
-        let graph = &self.state.outline.graph;
-        let ready = |stage: &StageId| graph.dependencies(stage).all(|on| self.state.is_complete(on));
-        let next = self.state.steps().find(|(stage, step)| !step.is_begun() && ready(stage));
-        let stage = next.map(|(stage, _)| stage.clone())?;
-        let step = StepState {
-            status: Status::InProgress,
-            started_at: Some(self.input.now),
-            sub_step: self.state.first_sub_step(&stage),
-            ..self.state.get(&stage).cloned().unwrap_or_default()
-        };
+        let (stage, step) = self.state.next_begun(self.input.now)?;
         self.set(&stage, Cause::Began, step);
         Some(stage)
     }

@@ -115,3 +115,57 @@ fn many_drafts_are_committed_early() {
     }
     assert_eq!(desk.commits, 1);
 }
+
+#[test]
+fn a_draft_that_does_more_than_change_content_is_committed_at_once() {
+    let mut desk = Desk::new();
+    desk.send(line("a", 0, "x"));
+    let receipt = desk.draft(reset("a"));
+    assert_eq!((desk.commits, desk.view().pending), (2, 0));
+    assert!(receipt.undo_point.is_some());
+    let at = desk.now();
+    desk.draft(super::notes::Command::Remind { page: page("a"), at });
+    assert_eq!(crate::engine::query::owed::<super::notes::Notes>(desk.store.as_ref(), 10).unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_too_large_to_be_held_is_committed_at_once() {
+    let mut desk = Desk::new();
+    let large = "x".repeat(crate::domain::limits::DRAFT_BYTES_HELD_MAX * 2 / 3);
+    desk.draft(line("a", 0, &large));
+    assert_eq!((desk.commits, desk.view().pending), (0, 1));
+    desk.draft(line("a", 1, &large));
+    assert_eq!((desk.commits, desk.view().pending, desk.lines("a").len()), (1, 0, 2));
+    desk.draft(line("a", 2, &"x".repeat(crate::domain::limits::DRAFT_BYTES_HELD_MAX + 1)));
+    assert_eq!((desk.commits, desk.view().pending, desk.lines("a").len()), (2, 0, 3));
+}
+
+#[test]
+fn drafts_are_due_when_the_clock_was_set_back() {
+    let mut desk = Desk::new();
+    desk.draft(line("a", 0, "x"));
+    let earlier = crate::domain::Timestamp::from_millis(desk.now().as_millis() - 3_600_000);
+    let commit = desk.entity.commit_held(desk.store.as_ref(), Some(earlier)).unwrap();
+    assert!(commit.is_some());
+    desk.commit(commit);
+}
+
+#[test]
+fn a_draft_takes_no_idempotency_key() {
+    let mut desk = Desk::new();
+    let terms = crate::engine::Terms { key: Some("k".into()), ..Default::default() };
+    let refused = desk.request(Ask::Draft(line("a", 0, "x")), terms);
+    assert!(matches!(refused, Err(crate::engine::Failure::Rejected(Rejection::Invalid { .. }))));
+}
+
+#[test]
+fn of_timers_that_drafts_set_the_last_holds_and_no_key_is_left_over() {
+    let mut desk = Desk::new();
+    for n in 1..=3 {
+        let at = desk.now().after(SECOND * 60 * n);
+        desk.draft(super::notes::Command::Snooze { page: page("a"), number: n.into(), at });
+    }
+    desk.ask(Ask::Flush).unwrap();
+    let timers = crate::engine::query::timers(desk.store.as_ref(), None, 10).unwrap();
+    assert_eq!((timers.len(), timers[0].due), (1, desk.now().after(SECOND * 180)));
+}

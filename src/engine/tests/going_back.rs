@@ -147,7 +147,7 @@ fn undo_points_end_with_their_retention_and_their_content_is_swept() {
     let due = desk.view().undo_points[0].until;
     assert_eq!(due.since(desk.now()), desk.options.undo_retention);
     desk.pass(desk.options.undo_retention);
-    let timers = query::timers(desk.store.as_ref(), 10).unwrap();
+    let timers = query::timers(desk.store.as_ref(), None, 10).unwrap();
     assert_eq!((timers.len(), timers[0].due), (1, due));
     desk.ask(Ask::Timer { key: timers[0].key.clone(), due }).unwrap();
     assert!(desk.view().undo_points.is_empty());
@@ -185,4 +185,28 @@ fn the_oldest_undo_point_makes_room_for_a_new_one() {
     assert_eq!(desk.keys_of(class::UNDO), crate::domain::limits::UNDO_POINTS_MAX);
     desk.sweep();
     assert_eq!(desk.keys_of(class::CONTENT), 0);
+}
+
+#[test]
+fn undo_puts_no_draft_aside_without_a_plan_that_says_so() {
+    let mut desk = written();
+    desk.send(reset("a"));
+    desk.draft(line("a", 0, "draft"));
+    assert!(matches!(desk.refused(Ask::Undo(None)), Rejection::PlanRequired { .. }));
+    assert_eq!(desk.view().pending, 1);
+}
+
+#[test]
+fn adopting_and_discarding_can_be_looked_at_before() {
+    let mut desk = written();
+    desk.send(reset("a"));
+    desk.refused(Ask::Command(line_under(1, "a", 9, "late")));
+    let number = desk.view().orphans[0].number;
+    for (ask, verb) in [(Ask::Adopt(number), "adopt"), (Ask::Discard(number), "discard")] {
+        let plan = desk.plan(ask);
+        assert_eq!((plan.verb.as_str(), plan.undo_until), (verb, None));
+    }
+    desk.ask(Ask::Adopt(number)).unwrap();
+    let audit = query::audit::<super::notes::Notes>(desk.store.as_ref(), desk.entity.id(), 0, 10).unwrap();
+    assert_eq!(audit.last().unwrap().verb, "adopt");
 }

@@ -81,3 +81,14 @@ fn generations_that_never_were_are_refused_as_such() {
     }
     assert!(desk.view().orphans.is_empty());
 }
+
+#[test]
+fn a_late_command_with_a_key_is_refused_each_time_and_kept_once() {
+    let mut desk = after_reset();
+    for _ in 0..3 {
+        let terms = crate::engine::Terms { key: Some("k".into()), ..Default::default() };
+        let refused = desk.request(Ask::Command(line_under(1, "a", 0, "late")), terms);
+        assert!(matches!(refused, Err(crate::engine::Failure::Rejected(Rejection::Stale { orphan: Some(_), .. }))));
+    }
+    assert_eq!(desk.view().orphans.len(), 1);
+}

@@ -9,3 +9,4 @@ mod once;
 mod owed;
 mod stored_form;
 mod sweeping;
+mod verifying;

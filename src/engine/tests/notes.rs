@@ -36,6 +36,8 @@ pub(super) enum Command {
     Reminded { page: StageId },
     /// Panics in the rules.
     Panic,
+    /// Sets a timer and does nothing else.
+    Snooze { page: StageId, number: u64, at: Timestamp },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,6 +62,7 @@ impl Entity for Notes {
             Command::Reset { page }
             | Command::Revise { page }
             | Command::Remind { page, .. }
+            | Command::Snooze { page, .. }
             | Command::Reminded { page } => (page, None, false),
             Command::Panic => return None,
         };
@@ -113,6 +116,11 @@ impl Entity for Notes {
                 decision.timers.push(("remind".into(), Some(*at)));
                 decision
             }
+            Command::Snooze { at, .. } => {
+                let mut decision = Decision::reply(0).event(Event::Continued);
+                decision.timers.push(("remind".into(), Some(*at)));
+                decision
+            }
             Command::Reminded { .. } => Decision::reply(0).event(Event::Reminded),
             Command::Panic => panic!("asked to"),
         })
@@ -145,7 +153,9 @@ impl Entity for Notes {
 
     fn draft_key(command: &Command) -> Option<Vec<u8>> {
         match command {
-            Command::Line { page, number, .. } => Some([page.as_str().as_bytes(), &number.to_be_bytes()].concat()),
+            Command::Line { page, number, .. } | Command::Snooze { page, number, .. } => {
+                Some([page.as_str().as_bytes(), &number.to_be_bytes()].concat())
+            }
             _ => None,
         }
     }

@@ -82,3 +82,13 @@ fn terms_that_can_t_be_are_refused() {
     }
     assert_eq!(desk.view().revision, 0);
 }
+
+#[test]
+fn a_turn_that_changes_nothing_uses_its_key_too() {
+    let mut desk = Desk::new();
+    desk.send(line("a", 0, "x"));
+    let first = keyed(&mut desk, "k", line("a", 0, "x")).unwrap();
+    desk.send(line("a", 0, "y"));
+    let again = keyed(&mut desk, "k", line("a", 0, "x")).unwrap();
+    assert_eq!((again.revision, again.replayed, desk.lines("a")), (first.revision, true, vec!["y".to_owned()]));
+}

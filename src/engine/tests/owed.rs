@@ -48,24 +48,24 @@ fn a_timer_is_kept_over_a_restart_and_fires_once() {
     let mut desk = Desk::new();
     remind(&mut desk);
     desk.restart();
-    let timer = query::timers(desk.store.as_ref(), 10).unwrap().remove(0);
+    let timer = query::timers(desk.store.as_ref(), None, 10).unwrap().remove(0);
     for _ in 0..2 {
         desk.ask(Ask::Timer { key: timer.key.clone(), due: timer.due }).unwrap();
     }
     assert_eq!(reminders(&desk), 1);
-    assert!(query::timers(desk.store.as_ref(), 10).unwrap().is_empty());
+    assert!(query::timers(desk.store.as_ref(), None, 10).unwrap().is_empty());
 }
 
 #[test]
 fn a_timer_set_anew_fires_at_its_new_time_only() {
     let mut desk = Desk::new();
     remind(&mut desk);
-    let old = query::timers(desk.store.as_ref(), 10).unwrap().remove(0);
+    let old = query::timers(desk.store.as_ref(), None, 10).unwrap().remove(0);
     desk.pass(Duration::from_secs(5));
     remind(&mut desk);
     desk.ask(Ask::Timer { key: old.key, due: old.due }).unwrap();
     assert_eq!(reminders(&desk), 0);
-    assert_eq!(query::timers(desk.store.as_ref(), 10).unwrap().len(), 1);
+    assert_eq!(query::timers(desk.store.as_ref(), None, 10).unwrap().len(), 1);
 }
 
 #[test]
@@ -73,6 +73,7 @@ fn timers_of_undo_do_not_hide_those_of_the_kind() {
     let mut desk = Desk::new();
     desk.send(reset("a"));
     remind(&mut desk);
-    let keys: Vec<_> = query::timers(desk.store.as_ref(), 10).unwrap().into_iter().map(|timer| timer.key).collect();
+    let keys: Vec<_> =
+        query::timers(desk.store.as_ref(), None, 10).unwrap().into_iter().map(|timer| timer.key).collect();
     assert_eq!(keys, ["remind", "restage.undo-expiry"]);
 }

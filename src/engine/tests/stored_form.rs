@@ -20,7 +20,8 @@ fn dump() -> String {
     let mut dump = String::new();
     each_key(desk.store.as_ref(), &[], None, |key, value| {
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        dump.push_str(&format!("{} {}\n", key.escape_ascii(), hex(value)));
+        dump.push_str(format!("{} {}", key.escape_ascii(), hex(value)).trim_end());
+        dump.push('\n');
         true
     })
     .unwrap();

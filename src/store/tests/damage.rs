@@ -71,6 +71,25 @@ fn a_segment_that_is_missing_or_cut_is_noticed() {
 }
 
 #[test]
+fn a_segment_that_is_missing_is_noticed_though_the_index_needs_none() {
+    let kept = super::history::Kept::default();
+    let disk = SimDisk::new();
+    let store = open(&disk, Some(kept.clone())).unwrap();
+    let mut told = Told::default();
+    for i in 0..9 {
+        told.commit(&store, &[put("k", i, 300)]);
+    }
+    store.close().unwrap();
+    let all = segments(&disk);
+    for (name, _) in &all {
+        let without = disk.kill();
+        without.remove(name).unwrap();
+        assert!(matches!(open(&without, Some(kept.clone())), Err(StoreError::Damaged { .. })), "{name} is missing");
+    }
+    told.check(&open(&disk, Some(kept)).unwrap());
+}
+
+#[test]
 fn a_log_of_another_store_is_refused() {
     let (disk, _) = settled(&[put("a", 1, 10)]);
     let other = LogOptions { store_id: StoreId([7; 16]), ..super::history::small() };

@@ -46,7 +46,7 @@ proptest! {
         let mut bytes = Vec::new();
         prop_assert!(frame::append(&mut bytes, PLACE, STAMP, &batch));
         prop_assert!(bytes.len() <= batch_bytes(&batch));
-        prop_assert_eq!(bytes.len() as u64 % frame::ALIGN, 0);
+        prop_assert_eq!(bytes.len() % frame::ALIGN, 0);
         let (header, found) = read(&bytes, PLACE).unwrap();
         prop_assert_eq!((header.position, header.synced, header.at_ms), (STAMP.position, STAMP.synced, STAMP.at_ms));
         prop_assert_eq!(header.next(0), bytes.len() as u64);

@@ -1,5 +1,7 @@
 //! Tests of the store as a whole.
 
+#![allow(clippy::cast_possible_truncation)] // counts and lengths here are small
+
 mod contract;
 mod crash;
 mod damage;

@@ -325,3 +325,75 @@ fn what_comes_back_is_stale_if_something_else_it_was_made_from_moved_since() {
     world.make("x", "{}");
     assert_eq!(statuses(&world), [Complete, Complete, Complete]);
 }
+
+#[test]
+fn a_step_that_did_not_move_is_not_touched_by_an_undo_above_it() {
+    let mut world = row();
+    world.ok(revise("a"));
+    world.ok(reset("c"));
+    let before = ["a", "b", "c", "d"].map(|stage| world.seen(stage));
+    world.ok(accept("b"));
+    world.undo_last();
+    assert_eq!(["a", "b", "c", "d"].map(|stage| world.seen(stage)), before);
+}
+
+#[test]
+fn a_new_artifact_is_never_confirmed_by_what_happens_upstream() {
+    let mut world = row();
+    world.ok(reset("a"));
+    world.ok(artifact("b", "{\"b\":2}"));
+    world.make("a", "{\"v\":1}");
+    assert_eq!(world.status("b"), InProgress);
+    assert!(!world.step("b").artifact.unwrap().confirmed);
+
+    let mut world = row();
+    world.ok(artifact("c", "{}"));
+    world.ok(confirm("c"));
+    world.ok(reset("a"));
+    world.ok(artifact("c", "{\"c\":2}"));
+    world.make("a", "{\"v\":1}");
+    assert_eq!(world.status("c"), InProgress);
+    assert!(!world.step("c").artifact.unwrap().confirmed);
+}
+
+#[test]
+fn accepting_the_only_open_step_begins_what_waited_for_it() {
+    let mut world = World::of(&[("a*", &[]), ("b", &["a"]), ("c", &[]), ("d", &["b"])]);
+    world.make("a", "{}");
+    world.ok(next("b"));
+    world.ok(revise("a"));
+    world.ok(next("c"));
+    world.make("a", "{\"v\":2}");
+    assert_eq!(statuses(&world), [Complete, NeedsRegeneration, Complete, NotStarted]);
+    let reply = world.ok(accept("b"));
+    assert_eq!(reply, Reply::Accepted { entered: Some(id("d")), workshop_completed: false, unblocked: vec![] });
+    world.undo_last();
+    assert_eq!(statuses(&world), [Complete, NeedsRegeneration, Complete, NotStarted]);
+}
+
+#[test]
+fn a_step_begun_only_by_an_undo_is_not_begun_when_that_is_undone() {
+    let mut world = World::of(&[("a", &[]), ("b", &[]), ("c", &["a"])]);
+    world.ok(next("a"));
+    world.ok(reset("a"));
+    world.ok(next("b"));
+    assert_eq!(statuses(&world), [InProgress, Complete, NotStarted]);
+    world.undo(0);
+    assert_eq!(statuses(&world), [Complete, Complete, InProgress]);
+    world.undo(1);
+    assert_eq!(statuses(&world), [InProgress, Complete, NotStarted]);
+}
+
+#[test]
+fn no_undo_brings_back_the_state_of_a_step_whose_content_was_archived() {
+    let mut world = World::of(&[("a*", &[]), ("b*", &["a"])]);
+    world.ok(reset("a"));
+    world.make("a", "{}");
+    world.ok(artifact("b", "{}"));
+    world.undo(0);
+    assert_eq!(world.status("b"), NeedsRegeneration);
+    world.ok(reset("b"));
+    world.ok(reset("a"));
+    world.undo(1);
+    assert_eq!((world.status("a"), world.step("b").artifact), (Complete, None));
+}

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::content::{decode, encode};
 use super::*;
-use crate::domain::{Digest, Fence, Inherit, Verb};
+use crate::domain::{Digest, EntityId, Fence, Inherit, Verb};
 
 /// One workshop with its content.
 #[derive(Clone, Default)]
@@ -24,10 +24,20 @@ pub(super) struct World {
     shared: HashMap<Digest, Vec<u8>>,
     revision: u64,
     pub(super) now: i64,
-    pub(super) journal: Vec<(Event, Timestamp)>,
+    pub(super) journal: Vec<(Entry, Timestamp)>,
     pub(super) effects: Vec<(String, Effect)>,
     pub(super) undo_points: Vec<UndoPoint>,
 }
+
+/// What the journal has of a turn.
+#[derive(Clone)]
+pub(super) enum Entry {
+    Event(Event),
+    Restored(Box<Workshop>, Vec<StageId>),
+}
+
+/// A step, its messages, its artifact and its summary.
+pub(super) type SeenStep = (StepState, Vec<StoredMessage>, Option<Vec<u8>>, Option<Vec<u8>>);
 
 #[derive(Clone)]
 pub(super) struct UndoPoint {
@@ -142,10 +152,12 @@ impl World {
             found.extend(bytes.map(|bytes| (read, bytes)));
         }
         let now = Timestamp::from_millis(self.now);
-        let input = Input { now, revision: self.revision, fences: &self.fences, found: &found };
+        let id = EntityId::new("w").unwrap();
+        let input = Input { id: &id, now, revision: self.revision, fences: &self.fences, found: &found };
         WorkshopKind::decide(&self.state, command, &input)
     }
 
+    #[allow(clippy::needless_pass_by_value)] // read better at some two hundred calls
     pub(super) fn run(&mut self, command: Command) -> Result<Reply, Rejection> {
         self.now += 1;
         let decision = self.decide(&command)?;
@@ -177,7 +189,7 @@ impl World {
         for event in decision.events {
             round_trip(&event);
             WorkshopKind::apply(&mut self.state, &event, at);
-            self.journal.push((event, at));
+            self.journal.push((Entry::Event(event), at));
         }
         round_trip(&self.state);
         Ok(decision.reply)
@@ -203,6 +215,20 @@ impl World {
         }
         let at = Timestamp::from_millis(self.now);
         WorkshopKind::restore(&mut self.state, &point.state, &point.verb.affects, at);
+        round_trip(&self.state);
+        self.journal.push((Entry::Restored(Box::new(point.state), point.verb.affects), at));
+    }
+
+    /// The state that the journal gives.
+    pub(super) fn replayed(&self) -> Workshop {
+        let mut state = Workshop::default();
+        for (entry, at) in &self.journal {
+            match entry {
+                Entry::Event(event) => WorkshopKind::apply(&mut state, event, *at),
+                Entry::Restored(saved, stages) => WorkshopKind::restore(&mut state, saved, stages, *at),
+            }
+        }
+        state
     }
 
     pub(super) fn undo_last(&mut self) {
@@ -244,7 +270,7 @@ impl World {
     }
 
     /// Everything a reader sees of a step.
-    pub(super) fn seen(&self, stage: &str) -> (StepState, Vec<StoredMessage>, Option<Vec<u8>>, Option<Vec<u8>>) {
+    pub(super) fn seen(&self, stage: &str) -> SeenStep {
         let step = self.step(stage).clone();
         let artifact = step.artifact.and_then(|a| self.content(&id(stage), &artifact_path(a.version)));
         (step, self.messages(stage), artifact, self.content(&id(stage), SUMMARY_PATH))

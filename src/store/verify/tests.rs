@@ -75,6 +75,25 @@ fn after_a_mere_death_the_index_is_compared_as_far_as_it_got() {
 }
 
 #[test]
+fn an_index_that_is_behind_the_log_is_compared_where_it_can_be() {
+    let folder = closed();
+    let (disk, path, older) = (OsDisk::new(folder.path()), folder.path().join(INDEX), folder.path().join("older"));
+    fs::create_dir(&older).unwrap();
+    for file in ["conf", "db"] {
+        fs::copy(path.join(file), older.join(file)).unwrap();
+    }
+    let store = open_folder(folder.path(), small(1)).unwrap();
+    fill(&store, 600..640);
+    store.close().unwrap();
+    fs::remove_dir_all(&path).unwrap();
+    fs::rename(&older, &path).unwrap();
+    trust::end(&disk, &path, Position(600)).unwrap();
+    let report = check(folder.path());
+    assert_eq!((report.findings.len(), report.newest), (0, Position(640)), "{report:?}");
+    assert!(matches!(report.index, IndexState::Compared { applied: Position(600), .. }), "{report:?}");
+}
+
+#[test]
 fn a_flipped_bit_is_found_in_snapshot_and_segments() {
     for end in [".snap", ".seg"] {
         let folder = closed();

@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
+use super::super::aside::ASIDE;
 use super::super::sled::FAILED;
 use super::super::trust::{CLEAN, RUNNING};
 use super::super::{Change, IndexState, verify};
@@ -121,7 +122,7 @@ fn after_a_mere_death_the_index_is_used_but_not_after_another_boot() {
 #[test]
 fn an_index_that_is_damaged_or_gone_is_built_anew_with_the_same_state() {
     type Damage = fn(&Path);
-    let damages: [(&str, Damage); 7] = [
+    let damages: [(&str, Damage); 8] = [
         ("deleted", |index| fs::remove_dir_all(index).unwrap()),
         ("emptied", |index| fs::remove_file(index.join("db")).unwrap()),
         ("truncated", |index| {
@@ -131,6 +132,12 @@ fn an_index_that_is_damaged_or_gone_is_built_anew_with_the_same_state() {
         ("garbage", |index| fs::write(index.join("db"), [0xAA; 100_000]).unwrap()),
         ("failed", |index| fs::write(index.join(FAILED), "sled panicked").unwrap()),
         ("marker gone", |index| fs::remove_file(index.with_file_name(CLEAN)).unwrap()),
+        ("frames lost", |index| {
+            let marker = index.with_file_name(CLEAN);
+            let said = fs::read_to_string(&marker).unwrap();
+            assert!(said.contains("\"applied\":600"), "{said}");
+            fs::write(marker, said.replace("\"applied\":600", "\"applied\":601")).unwrap();
+        }),
         ("marker torn", |index| fs::write(index.with_file_name(CLEAN), "{\"applied\":6").unwrap()),
     ];
     for (what, damage) in damages {
@@ -158,6 +165,91 @@ fn damage_that_the_markers_do_not_show_is_noticed_when_sled_fails_or_has_lost_fr
         let store = open_folder(folder.path(), small(1)).unwrap();
         assert!(state(&store) == held);
     }
+}
+
+#[test]
+fn an_index_whose_building_was_stopped_is_built_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_folder(folder.path(), small(1)).unwrap();
+    fill(&store, 0..600);
+    compact(&store);
+    let held = state(&store);
+    store.close().unwrap();
+    fs::remove_file(folder.path().join(CLEAN)).unwrap();
+    let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let snapshot = names.into_iter().find(|path| path.to_str().unwrap().ends_with(".snap")).unwrap();
+    let whole = fs::read(&snapshot).unwrap();
+    let mut damaged = whole.clone();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    fs::write(&snapshot, damaged).unwrap();
+    for _ in 0..2 {
+        let error = open_folder(folder.path(), small(1)).err().unwrap();
+        assert!(matches!(&error, StoreError::Damaged { file, .. } if *file == fs::canonicalize(&snapshot).unwrap()));
+        assert!(folder.path().join(INDEX).exists() && !folder.path().join(RUNNING).exists());
+    }
+    fs::write(&snapshot, whole).unwrap();
+    assert!(reopened_anew(folder.path(), &held));
+}
+
+#[test]
+fn a_log_that_ends_before_what_the_index_has_is_refused_and_left_as_it_is() {
+    for all in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        closed(folder.path());
+        let names = || {
+            let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+            names.collect::<std::collections::BTreeSet<_>>()
+        };
+        let mut segments: Vec<_> =
+            names().into_iter().filter(|name| name.to_str().unwrap().ends_with(".seg")).collect();
+        assert!(segments.len() > 1);
+        for gone in segments.drain(if all { 0 } else { segments.len() - 1 }..) {
+            fs::remove_file(folder.path().join(gone)).unwrap();
+        }
+        for _ in 0..2 {
+            let error = open_folder(folder.path(), small(1)).err().unwrap();
+            assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+            assert_eq!(asides(folder.path()), [""; 0]);
+        }
+    }
+}
+
+#[test]
+fn killed_at_any_time_it_has_what_it_acknowledged() {
+    const CHILD: &str = "RESTAGE_TEST_KILLED_FOLDER";
+    if let Some(folder) = std::env::var_os(CHILD) {
+        let store = open_folder(Path::new(&folder), small(1)).unwrap();
+        for i in store.durable().0.. {
+            fill(&store, i..i + 1);
+            println!("\nacknowledged {}", i + 1);
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut acknowledged = 0;
+    for round in 1..=6 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "store::folder::tests::killed_at_any_time_it_has_what_it_acknowledged", "--nocapture"])
+            .env(CHILD, folder.path())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+        let mut numbers = lines.filter_map(|line| line.unwrap().strip_prefix("acknowledged ")?.parse::<u64>().ok());
+        let before = numbers.nth(37 * round).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        acknowledged = numbers.last().unwrap_or(before).max(acknowledged);
+        let store = open_folder(folder.path(), small(1)).unwrap();
+        let durable = store.durable().0;
+        assert!((acknowledged..=acknowledged + 1).contains(&durable), "{acknowledged} {durable}");
+        assert_eq!(store.get(b"last").unwrap().unwrap(), (durable - 1).to_le_bytes());
+        drop(store);
+        let report = verify(folder.path(), small(1).index, &mut |_, _| {}).unwrap();
+        assert_eq!(report.findings, []);
+        assert!(matches!(report.index, IndexState::Compared { .. }), "{report:?}");
+    }
+    assert_eq!(asides(folder.path()), [""; 0], "a kill is no reason to build the index anew");
 }
 
 #[test]

@@ -1,3 +1,6 @@
+use std::collections::BTreeSet;
+
+use super::super::sim_state::SECTOR;
 use super::*;
 
 fn read(disk: &SimDisk, name: &str) -> Vec<u8> {

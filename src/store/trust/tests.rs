@@ -78,7 +78,8 @@ fn where_the_system_tells_no_session_nothing_but_a_clean_end_is_trusted() {
 
 #[test]
 fn after_a_clean_end_any_change_of_a_file_is_noticed() {
-    let changes: [(&str, fn(&Path)); 5] = [
+    type Damage = fn(&Path);
+    let changes: [(&str, Damage); 5] = [
         ("grown", |index| fs::write(index.join("db"), b"content and more").unwrap()),
         ("written", |index| fs::write(index.join("db"), b"CONTENT").unwrap()),
         ("removed", |index| fs::remove_file(index.join("db")).unwrap()),

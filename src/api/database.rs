@@ -8,11 +8,11 @@ use super::error::Error;
 use super::kind::Kind;
 use super::workshops::Workshops;
 use crate::domain::Entity;
-use crate::engine::EngineOptions;
-use crate::runtime::{Clock, Feed, Runtime, RuntimeOptions, SystemClock, random_id};
+use crate::engine::{Committed, EngineOptions};
+use crate::runtime::{self, Clock, Runtime, RuntimeOptions, SystemClock, random_id};
 use crate::store::{
-    BackupInfo, FolderOptions, FolderStore, LogOptions, MemoryStore, Position, SledOptions, Store, StoreError, StoreId,
-    open_folder,
+    BackupInfo, FolderOptions, FolderStore, LogOptions, LogStats, MemoryStore, Position, SledOptions, Store,
+    StoreError, StoreId, open_folder,
 };
 
 /// How to open. The defaults suit a program of some thousand active entities.
@@ -80,6 +80,20 @@ impl Options {
         self
     }
 
+    /// How long `shutdown` waits for entities to leave memory. 30 s.
+    #[must_use]
+    pub fn shutdown_most(mut self, time: Duration) -> Self {
+        self.runtime.shutdown_most = time;
+        self
+    }
+
+    /// How many effects of one kind are carried out at a time. 16.
+    #[must_use]
+    pub fn effects_most(mut self, most: usize) -> Self {
+        self.runtime.effects_most = most.max(1);
+        self
+    }
+
     /// Threads that actors run on; 0 for one per core.
     #[must_use]
     pub fn arbiters(mut self, count: usize) -> Self {
@@ -95,6 +109,22 @@ impl Options {
     }
 }
 
+/// Committed turns of all entities, in order. Reads when asked, so a slow reader holds nothing up.
+#[derive(Debug)]
+pub struct Feed(runtime::Feed);
+
+impl Feed {
+    /// The next committed turn; waits for one. To go on later, remember the position of the last turn that
+    /// [is the last](crate::Committed::is_last) of it, and ask for a feed after that.
+    ///
+    /// # Errors
+    /// `gone` when the position is no longer in the log: read the present state, and follow from there. `stopped` when
+    /// everything was read and the folder was closed.
+    pub async fn next(&mut self) -> Result<Committed, Error> {
+        Ok(self.0.next().await?)
+    }
+}
+
 /// Figures of an open data folder.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -105,6 +135,10 @@ pub struct Stats {
     pub draft_retries: u64,
     /// The last durable position.
     pub durable: Position,
+    /// What the log has done since it was opened; `None` for a store in memory.
+    pub log: Option<LogStats>,
+    /// The failed write that ended all writing, if there was one.
+    pub failure: Option<StoreError>,
 }
 
 /// A data folder that is open, with the actors over it. Cheap to clone; the last clone closes it, but only
@@ -176,7 +210,7 @@ impl Restage {
 
     /// Everything committed after a position, in order, and then what comes.
     pub fn feed(&self, after: Position) -> Feed {
-        self.runtime.feed(after)
+        Feed(self.runtime.feed(after))
     }
 
     /// The last durable position: where a feed of what comes from now on begins.
@@ -190,6 +224,8 @@ impl Restage {
             active: self.runtime.active(),
             draft_retries: self.runtime.draft_retries(),
             durable: self.runtime.store().durable(),
+            log: self.folder.as_ref().map(|folder| folder.stats()),
+            failure: self.folder.as_ref().and_then(|folder| folder.failure()),
         }
     }
 

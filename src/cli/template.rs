@@ -1,0 +1,64 @@
+//! `restage template`.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::args::TemplateVerb;
+use super::output::{Output, Table};
+use super::stop::{Outcome, Stop};
+use crate::api::workshop::Template;
+
+pub(super) fn run(verb: TemplateVerb, output: &mut Output) -> Outcome {
+    match verb {
+        TemplateVerb::List => list(output),
+        TemplateVerb::Show { name } => show(&name, output),
+        TemplateVerb::Check { file } => check(&file, output),
+    }
+}
+
+fn list(output: &mut Output) -> Outcome {
+    let mut table = Table::new(["NAME", "TITLE", "STEPS"]);
+    let mut all = Vec::new();
+    for name in Template::built_in_names() {
+        let template = Template::built_in(name)?;
+        table.row([name.into(), template.title().into(), template.steps().len().to_string().into()]);
+        all.push(json!({ "name": name, "title": template.title(), "steps": template.steps().len() }));
+    }
+    Ok(output.data(&json!({ "templates": all }), |width| table.text(width))?)
+}
+
+fn show(name: &str, output: &mut Output) -> Outcome {
+    let text = Template::built_in_text(name)?;
+    if output.is_json() {
+        let template = Template::built_in(name)?;
+        return Ok(output.data(&template, |_| String::new())?);
+    }
+    Ok(output.bytes(text.as_bytes())?)
+}
+
+fn check(file: &Path, output: &mut Output) -> Outcome {
+    let template = from_file(file)?;
+    let (name, steps) = (template.name(), template.steps().len());
+    let answer = json!({ "name": name, "title": template.title(), "steps": steps });
+    Ok(output.data(&answer, |_| format!("{name} is a template of {steps} steps"))?)
+}
+
+/// A template by the name of one that comes with the program, or by that of a file.
+pub(super) fn find(name: &str) -> Outcome<Template> {
+    let looks_like_a_file = name.contains(['/', '\\']) || Path::new(name).extension().is_some_and(|e| e == "toml");
+    if looks_like_a_file { from_file(Path::new(name)) } else { Ok(Template::built_in(name)?) }
+}
+
+fn from_file(file: &Path) -> Outcome<Template> {
+    let text = fs::read_to_string(file).map_err(|error| Stop::file("reading", file, &error))?;
+    Template::from_toml(&text).map_err(|rejection| match Stop::from(rejection) {
+        Stop::Problem(mut problem) => {
+            problem.why = Some(std::mem::replace(&mut problem.what, format!("{} is no template", file.display())));
+            problem.hint = Some("see one that is: restage template show design-thinking".into());
+            Stop::Problem(problem)
+        }
+        other => other,
+    })
+}

@@ -1,0 +1,187 @@
+//! `restage workshop`: each verb on a data folder that is open as long as the verb takes.
+
+mod going_back;
+mod look;
+mod progress;
+mod show;
+mod talk;
+mod transfer;
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::args::{FenceArgs, Global, Settings, StepArgs, WorkshopVerb};
+use super::output::Output;
+use super::stop::{Outcome, Stop};
+use super::{maintenance, signals, template};
+use crate::api::workshop::{Status, Workshop as State, WorkshopKind};
+use crate::api::{EntityId, Generation, Receipt, Rejection, Restage, StageId, View, Workshop, Workshops};
+
+/// One call of the program, on a data folder that is open.
+struct Call<'a> {
+    restage: Restage,
+    workshops: Workshops,
+    global: &'a Global,
+    by: &'a str,
+    output: &'a mut Output,
+}
+
+/// Does a verb. Drafts are committed before this returns, if it is interrupted too.
+pub(super) async fn run(verb: WorkshopVerb, global: &Global, settings: &Settings, output: &mut Output) -> Outcome {
+    if let WorkshopVerb::New(args) = &verb {
+        // Before a data folder is made for it.
+        EntityId::new(&args.workshop)?;
+        template::find(&args.template)?;
+    }
+    let restage = maintenance::open(settings, matches!(verb, WorkshopVerb::New(_))).await?;
+    let by = &settings.by;
+    let mut call = Call { workshops: restage.workshops()?, restage: restage.clone(), global, by, output };
+    let done = tokio::select! {
+        done = Box::pin(dispatch(verb, &mut call)) => done,
+        exit = signals::asked_to_end() => Err(exit.map_or_else(Stop::Output, Stop::Signal)),
+    };
+    drop(call);
+    let closed = restage.shutdown().await;
+    done?;
+    Ok(closed?)
+}
+
+async fn dispatch(verb: WorkshopVerb, call: &mut Call<'_>) -> Outcome {
+    use WorkshopVerb as V;
+    match verb {
+        V::New(args) => progress::new(call, args).await,
+        V::List => look::list(call).await,
+        V::Show(args) => show::show(call, args).await,
+        V::Open(args) => progress::open(call, args).await,
+        V::Say(args) => talk::say(call, args).await,
+        V::Save(args) => talk::save(call, args).await,
+        V::Flush(args) => talk::flush(call, args).await,
+        V::Next(args) => progress::next(call, args).await,
+        V::Back(args) => progress::back(call, args).await,
+        V::Artifact(args) => progress::artifact(call, args).await,
+        V::Confirm(args) => progress::confirm(call, args).await,
+        V::Summary(args) => progress::summary(call, args).await,
+        V::Reset(args) => going_back::reset(call, args).await,
+        V::Revise(args) => going_back::revise(call, args).await,
+        V::Accept(args) => going_back::accept(call, args).await,
+        V::Preview(args) => going_back::preview(call, args).await,
+        V::Undo(args) => going_back::undo(call, args).await,
+        V::History(args) => look::history(call, args).await,
+        V::Orphans(args) => look::orphans(call, args).await,
+        V::Adopt(args) => going_back::adopt(call, args).await,
+        V::Discard(args) => going_back::discard(call, args).await,
+        V::Purge(args) => going_back::purge(call, args).await,
+        V::Pause(args) => progress::pause(call, args).await,
+        V::Resume(args) => progress::resume(call, args).await,
+        V::Import(args) => transfer::import(call, args).await,
+        V::Export(args) => transfer::export(call, args).await,
+    }
+}
+
+impl Call<'_> {
+    /// A workshop, whether it exists or not.
+    fn named(&self, id: &str, key: Option<&String>) -> Outcome<Workshop> {
+        let mut workshop = self.workshops.get(&EntityId::new(id)?).by(self.by);
+        if let Some(reason) = &self.global.reason {
+            workshop = workshop.reason(reason);
+        }
+        Ok(key.into_iter().fold(workshop, |workshop, key| workshop.key(key)))
+    }
+
+    /// A workshop that exists, and how it is.
+    async fn workshop(&self, id: &str, key: Option<&String>) -> Outcome<(Workshop, View<WorkshopKind>)> {
+        let workshop = self.named(id, key)?;
+        let view = workshop.view().await?;
+        Ok((workshop, view))
+    }
+
+    /// A step of a workshop, and how that is.
+    async fn step(&self, args: &StepArgs, key: Option<&String>) -> Outcome<(Workshop, StageId, View<WorkshopKind>)> {
+        let (workshop, view) = self.workshop(&args.workshop, key).await?;
+        let step = StageId::new(&args.step)?;
+        view.state.step(&step).map_err(|_| no_step(&args.workshop, &step))?;
+        Ok((workshop, step, view))
+    }
+
+    /// The same for a writer that may name what it saw.
+    async fn fenced(&self, args: &StepArgs, fence: &FenceArgs) -> Outcome<(Workshop, StageId, View<WorkshopKind>)> {
+        let (workshop, step, view) = self.step(args, fence.key.as_ref()).await?;
+        Ok((under(workshop, fence.generation), step, view))
+    }
+
+    /// What was answered, and what every answer of a turn has.
+    fn answer<T>(&mut self, receipt: &Receipt<T>, more: Value, text: impl FnOnce() -> String) -> Outcome {
+        let mut answer = Map::new();
+        if let Value::Object(more) = more {
+            answer.extend(more);
+        }
+        answer.insert("revision".into(), receipt.revision.into());
+        if let Some(generation) = receipt.generation {
+            answer.insert("generation".into(), generation.0.into());
+        }
+        if let Some(point) = receipt.undo_point {
+            answer.insert("undo_point".into(), point.into());
+        }
+        if receipt.replayed {
+            answer.insert("replayed".into(), true.into());
+        }
+        Ok(self.output.data(&answer, |_| text())?)
+    }
+}
+
+/// The workshop with a writer that names the generation it works under, if it does.
+fn under(workshop: Workshop, generation: Option<u64>) -> Workshop {
+    generation.map(Generation).into_iter().fold(workshop, |workshop, generation| workshop.under(generation))
+}
+
+fn no_step(workshop: &str, step: &StageId) -> Stop {
+    match Stop::from(Rejection::not_found("step", step)) {
+        Stop::Problem(mut problem) => {
+            problem.hint = Some(format!("see its steps: restage workshop show {workshop}"));
+            Stop::Problem(problem)
+        }
+        other => other,
+    }
+}
+
+/// The step that is worked on: the first in progress, else the first that has to be done again, else the last.
+fn current(state: &State) -> Outcome<StageId> {
+    let with = |status| state.steps().find(move |(_, step)| step.status == status);
+    let found = with(Status::InProgress).or_else(|| with(Status::NeedsRegeneration)).or_else(|| state.steps().last());
+    let none = || Stop::from(Rejection::not_found("step", "to work on"));
+    found.map(|(id, _)| id.clone()).ok_or_else(none)
+}
+
+/// Reads all of a file, or of standard input.
+async fn read_all(file: &Path) -> Outcome<Vec<u8>> {
+    let name = file.to_path_buf();
+    let read = move || {
+        let mut bytes = Vec::new();
+        if name == Path::new("-") {
+            std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes)?;
+            return Ok(bytes);
+        }
+        std::fs::read(&name)
+    };
+    // A thread of its own: standard input may never end, and nobody waits for this one.
+    let (send, receive) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || send.send(read()));
+    let bytes = receive.await.unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into()));
+    bytes.map_err(|error| Stop::file("reading", file, &error))
+}
+
+/// Step ids, in one line.
+fn names<'a>(ids: impl IntoIterator<Item = &'a StageId>) -> String {
+    ids.into_iter().map(StageId::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// A number of things, in words.
+fn count(number: usize, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
+/// The version of what is shown as JSON.
+fn stages(ids: &[StageId]) -> Value {
+    json!(ids)
+}

@@ -1,0 +1,13 @@
+//! Documentation that is longer than an item's.
+
+#[doc = include_str!("../docs/architecture.md")]
+pub mod architecture {}
+
+#[doc = include_str!("../docs/semantics.md")]
+pub mod semantics {}
+
+#[doc = include_str!("../docs/stored-format.md")]
+pub mod stored_format {}
+
+#[doc = include_str!("../docs/glossary.md")]
+pub mod glossary {}

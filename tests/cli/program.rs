@@ -1,0 +1,124 @@
+//! Running the program, and putting what it said into a form that is the same each time.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+/// The program, and a folder to work in.
+pub(crate) struct Program {
+    pub(crate) folder: TempDir,
+}
+
+/// How a run of it ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Program {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The data folder.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.path("data")
+    }
+
+    /// A command in the folder, without anything of the environment that changes what the program says.
+    fn command(&self, program: &str) -> Command {
+        let binary = Path::new(env!("CARGO_BIN_EXE_restage"));
+        let path = format!("{}:{}", binary.parent().unwrap().display(), std::env::var("PATH").unwrap());
+        let mut command = Command::new(program);
+        command.current_dir(self.folder.path()).env_clear().env("PATH", path).env("LOGNAME", "ada");
+        command.env("HOME", self.folder.path()).env("RESTAGE_DATA", self.data());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Starts it, with standard input to write to.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        self.command(env!("CARGO_BIN_EXE_restage")).args(arguments).stdin(Stdio::piped()).spawn().unwrap()
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        self.run_with(arguments, b"")
+    }
+
+    pub(crate) fn run_with(&self, arguments: &[&str], input: &[u8]) -> Ran {
+        let mut child = self.start(arguments);
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        Ran::of(child)
+    }
+
+    /// Runs it, and it must do what it is asked.
+    #[track_caller]
+    pub(crate) fn done(&self, arguments: &[&str]) -> String {
+        let ran = self.run(arguments);
+        assert_eq!(ran.code, Some(0), "{arguments:?}: {ran:?}");
+        ran.out
+    }
+
+    /// Runs it, and it must answer with this code and this word on standard error.
+    #[track_caller]
+    pub(crate) fn refused(&self, arguments: &[&str], code: i32, word: &str) -> Ran {
+        let ran = self.run(&[arguments, &["--json"]].concat());
+        assert_eq!(ran.code, Some(code), "{arguments:?}: {ran:?}");
+        let error: serde_json::Value = serde_json::from_str(ran.err.lines().last().unwrap()).unwrap();
+        assert_eq!(error["error"]["code"], word, "{ran:?}");
+        assert!(error["error"]["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{ran:?}");
+        ran
+    }
+
+    /// Runs a line in a shell.
+    pub(crate) fn shell(&self, line: &str) -> Ran {
+        let child = self.command("sh").args(["-c", line]).spawn().unwrap();
+        Ran::of(child)
+    }
+
+    /// What it said, without what differs from run to run.
+    pub(crate) fn normal(&self, text: &str) -> String {
+        let folder = self.folder.path().canonicalize().unwrap();
+        times_hidden(&text.replace(folder.to_str().unwrap(), "[DIR]"))
+    }
+}
+
+impl Ran {
+    pub(crate) fn of(child: Child) -> Self {
+        let ended = child.wait_with_output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self { code: ended.status.code(), out: text(ended.stdout), err: text(ended.stderr) }
+    }
+}
+
+/// Points in time, replaced by a word, as long as what it stands for where columns are.
+fn times_hidden(text: &str) -> String {
+    const TIME: &str = "0000-00-00T00:00:00.000Z";
+    let is_time = |at: usize| {
+        let found = text.as_bytes().get(at..at + TIME.len());
+        found.is_some_and(|found| {
+            found.iter().zip(TIME.bytes()).all(|(c, form)| if form == b'0' { c.is_ascii_digit() } else { *c == form })
+        })
+    };
+    let mut hidden = String::new();
+    let mut at = 0;
+    while let Some(c) = text[at..].chars().next() {
+        if is_time(at) {
+            at += TIME.len();
+            let in_a_column = text[at..].starts_with("  ");
+            hidden.push_str(if in_a_column { "[TIME]                  " } else { "[TIME]" });
+        } else {
+            hidden.push(c);
+            at += c.len_utf8();
+        }
+    }
+    hidden.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+}

@@ -1,0 +1,92 @@
+//! What the program says, held in files: each line that begins with `$ ` is run in a shell, and what follows is what
+//! was said, standard output first, with `? CODE` in the end if it was not 0. `UPDATE=1 cargo test --test cli` writes
+//! them anew.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::program::Program;
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/golden")
+}
+
+/// Runs all commands of a file, and says what came of them in the file's form.
+fn played(script: &str) -> String {
+    let program = Program::new();
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/conversation.jsonl"), program.path("long.jsonl"))
+        .unwrap();
+    let mut played = String::new();
+    for line in script.lines().filter(|line| line.starts_with("$ ") || line.starts_with("# ")) {
+        played.push_str(line);
+        played.push('\n');
+        let Some(command) = line.strip_prefix("$ ") else { continue };
+        let ran = program.shell(command);
+        played.push_str(&program.normal(&ran.out));
+        played.push_str(&program.normal(&ran.err));
+        if ran.code != Some(0) {
+            played.push_str(&format!("? {}\n", ran.code.unwrap_or(-1)));
+        }
+        played.push('\n');
+    }
+    played
+}
+
+#[track_caller]
+fn holds(name: &str) {
+    let file = golden().join(name);
+    let expected = fs::read_to_string(&file).unwrap();
+    let found = played(&expected);
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&file, found).unwrap();
+        return;
+    }
+    for (number, (found, expected)) in found.lines().zip(expected.lines()).enumerate() {
+        assert_eq!(found, expected, "{name}, line {}", number + 1);
+    }
+    assert_eq!(found.lines().count(), expected.lines().count(), "{name}: its length");
+}
+
+#[test]
+fn help_says_what_there_is() {
+    holds("help.txt");
+}
+
+#[test]
+fn a_workshop_is_worked_through() {
+    holds("forward.txt");
+}
+
+#[test]
+fn steps_go_back_and_late_work_is_kept() {
+    holds("back.txt");
+}
+
+#[test]
+fn answers_are_json_when_that_is_asked_for() {
+    holds("json.txt");
+}
+
+#[test]
+fn conversations_come_in_and_go_out() {
+    holds("transfer.txt");
+}
+
+#[test]
+fn data_is_backed_up_restored_and_verified() {
+    holds("data.txt");
+}
+
+#[test]
+fn bad_input_is_refused_with_what_why_and_what_to_do() {
+    holds("bad-input.txt");
+}
+
+#[test]
+fn every_transcript_is_held() {
+    let source = include_str!("transcripts.rs");
+    for entry in fs::read_dir(golden()).unwrap() {
+        let name = entry.unwrap().file_name();
+        assert!(source.contains(&format!("holds(\"{}\")", name.to_str().unwrap())), "{name:?} is not tested");
+    }
+}
