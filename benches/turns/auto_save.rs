@@ -13,7 +13,7 @@ use crate::table::{Goal, Table};
 pub(crate) async fn run(dir: &Path, quick: bool, table: &mut Table) -> Result<()> {
     const SAVES_PER_SECOND: usize = 1_000;
     const COMMIT_EVERY: f64 = 2.0;
-    let seconds = if quick { 5 } else { 21 };
+    let seconds = if quick { 4 } else { 21 };
     let restage = Restage::open_with(dir, Options::default()).await?;
     let (workshop, step) = (restage.workshops()?.get(&EntityId::new("auto-save")?), StageId::new("talk")?);
     workshop.create("Bench", &template()?).await?;

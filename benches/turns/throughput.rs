@@ -23,7 +23,7 @@ struct Plan {
 
 impl Plan {
     fn new(quick: bool) -> Self {
-        let (rounds, warm, measured) = if quick { (3, 50, 250) } else { (5, 300, 1_500) };
+        let (rounds, warm, measured) = if quick { (3, 50, 200) } else { (5, 300, 1_500) };
         let window = Window { warm: Duration::from_millis(warm), measured: Duration::from_millis(measured) };
         Self { rounds, window }
     }
@@ -82,7 +82,7 @@ pub(crate) async fn durable(dir: &Path, quick: bool, table: &mut Table) -> Resul
 pub(crate) async fn sustained(dir: &Path, quick: bool, table: &mut Table) -> Result<()> {
     const CALLERS: usize = 256;
     fs::create_dir_all(dir)?;
-    let seconds = if quick { 4 } else { 20 };
+    let seconds = if quick { 3 } else { 20 };
     let window = Window { warm: Duration::from_millis(200), measured: Duration::from_secs(seconds) };
     let restage = open(&dir.join("ours")).await?;
     let ours = Arc::new(Ours::new(&restage, CALLERS, CALLERS)?);

@@ -226,7 +226,8 @@ fn lengths_of_chunked_keys(db: &sled::Db, changes: &[Change]) -> Result<HashSet<
     let mut ranges: HashMap<usize, (&[u8], &[u8])> = HashMap::new();
     for change in changes {
         let (Change::Put(key, _) | Change::Delete(key)) = change;
-        ranges.entry(key.len()).or_insert((key, key)).1 = key;
+        let (first, last) = ranges.entry(key.len()).or_insert((key, key));
+        (*first, *last) = ((*first).min(key), (*last).max(key));
     }
     let mut chunked = HashSet::new();
     for (length, (first, last)) in ranges {
