@@ -1,6 +1,5 @@
-//! An entity kind of one's own: a recipe in stages of text, with reset, undo and drafts.
-//!
-//! Run it with `cargo run --example recipe`.
+//! An entity kind of one's own: a recipe in stages of text, with reset, undo and drafts: `cargo run --example recipe`.
+#![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
 use std::collections::BTreeMap;
 
@@ -90,7 +89,7 @@ async fn main() -> Result<(), Error> {
     println!("before the reset: {:?}", soup.preview(Command::Reset { stage: boil.clone() }).await?.lines);
     soup.by("ann").reason("wrong pot").send(Command::Reset { stage: boil.clone() }).await?;
     let late = Command::Write { stage: boil.clone(), generation: Some(Generation(1)), line: "Too late.".into() };
-    println!("a late writer: {}", soup.send(late).await.expect_err("it is fenced off"));
+    println!("a late writer: {:?}", soup.send(late).await.map_err(|refused| refused.to_string()));
     soup.undo(None).await?;
     for (_, line) in soup.page(&boil, PageRange::under("")).await?.1 {
         println!("after the undo: {}", String::from_utf8_lossy(&line));

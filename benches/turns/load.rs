@@ -65,6 +65,7 @@ pub(crate) async fn closed_loop<D: Durable>(
     }
     taken.sort_unstable();
     let at = |part: f64| {
+        #[expect(clippy::cast_possible_truncation, reason = "a part of a length is no longer than that")]
         let index = ((taken.len() as f64 * part) as usize).min(taken.len().saturating_sub(1));
         taken.get(index).map_or(f64::NAN, |time| time.as_secs_f64() * 1e6)
     };

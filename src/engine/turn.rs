@@ -189,7 +189,7 @@ impl<E: Entity> Instance<E> {
         sealed.snapshot(self)?;
         Self::admit(store, &sealed.batch, urgency)?;
         let Sealed { batch, entries, rebased, timer, garbage, .. } = sealed;
-        self.take_in(entries, rebased);
+        self.take_in(&entries, rebased);
         let revision = self.record.revision;
         let owed = |(key, effect)| Owed { id: self.keys.id().clone(), key, revision, effect };
         let effects = effects.into_iter().map(owed).collect();
@@ -198,13 +198,11 @@ impl<E: Entity> Instance<E> {
     }
 
     /// The point of no return: what was sealed is what the entity is from now on.
-    fn take_in(&mut self, entries: Vec<Entry<E>>, rebased: Option<Record<E>>) {
+    fn take_in(&mut self, entries: &[Entry<E>], rebased: Option<Record<E>>) {
         if let Some(rebased) = rebased {
             self.record = rebased;
         } else {
-            for entry in &entries {
-                self.record.fold(entry);
-            }
+            entries.iter().for_each(|entry| self.record.fold(entry));
         }
         self.held = None;
     }

@@ -41,10 +41,13 @@ pub(crate) struct Runtime {
     inner: Arc<Inner>,
 }
 
+/// A kind, and the type that it is of.
+type TypedKind = (TypeId, Arc<dyn AnyKind>);
+
 /// What the services hold on to, weakly.
 struct Inner {
     shared: Arc<Shared>,
-    kinds: Mutex<HashMap<&'static str, (TypeId, Arc<dyn AnyKind>)>>,
+    kinds: Mutex<HashMap<&'static str, TypedKind>>,
     /// Held while something is swept.
     sweeping: tokio::sync::Mutex<()>,
     /// Set when threads and store were ended.
@@ -119,9 +122,8 @@ impl Runtime {
             return Err(AskError::KindName(E::KIND));
         }
         let mut kinds = self.inner.kinds.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || -> (TypeId, Arc<dyn AnyKind>) {
-            (TypeId::of::<E>(), Arc::new(KindState::<E>::new(Arc::clone(&self.inner.shared))))
-        };
+        let make =
+            || -> TypedKind { (TypeId::of::<E>(), Arc::new(KindState::<E>::new(Arc::clone(&self.inner.shared)))) };
         let (of, kind) = kinds.entry(E::KIND).or_insert_with(make);
         if *of != TypeId::of::<E>() {
             return Err(AskError::KindTaken(E::KIND));

@@ -26,10 +26,12 @@ pub trait Index: Send + Sync + 'static {
     fn settle(&self) -> Result<(), StoreError>;
 }
 
+type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
+
 /// An index in memory, for tests and for stores that live as long as the process.
 #[derive(Debug, Default)]
 pub struct MemoryIndex {
-    held: RwLock<(BTreeMap<Vec<u8>, Vec<u8>>, Position)>,
+    held: RwLock<(Entries, Position)>,
 }
 
 impl Index for MemoryIndex {
