@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug)]
 enum Recipe {}
 
-/// How many lines each stage has; the lines themselves are content.
 type Lines = BTreeMap<StageId, u64>;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,7 +27,7 @@ enum Event {
 
 impl Entity for Recipe {
     const KIND: &'static str = "recipe";
-    type State = Lines;
+    type State = Lines; // how many each stage has; the lines themselves are content
     type Command = Command;
     type Event = Event;
     type Reply = u64;

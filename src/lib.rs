@@ -12,17 +12,18 @@ pub mod cli;
 
 pub use api::transcript;
 pub use api::{
-    Class, Error, Handle, Kind, Options, Progress, Receipt, Restage, Stats, Unsound, WentBack, Workshop, Workshops,
+    Class, Error, Feed, Handle, Kind, Options, Progress, Receipt, Restage, Stats, Unsound, WentBack, Workshop,
+    Workshops,
 };
 pub use domain::{
     Decision, Digest, Entity, EntityId, Fate, Fence, Generation, Inherit, Input, Plan, PlanLine, PlanToken, Read,
     Rejection, StageId, Target, Timestamp, Verb, limits, workshop,
 };
 pub use engine::{
-    Audit, Change, Committed, Entry, Failure, Orphan, Owed, Page, PageRange, Record, Turn, UndoPoint, View,
+    Audit, Change, CodecError, Committed, Entry, Failure, Orphan, Owed, Page, PageRange, Record, Turn, UndoPoint, View,
 };
 pub use runtime::{Clock, EffectHandler, SystemClock};
-pub use store::{BackupInfo, Finding, IndexState, Position, StoreError, UpTo, VerifyReport};
+pub use store::{BackupInfo, Finding, IndexState, LogStats, Position, StoreError, UpTo, VerifyReport};
 
 pub mod guide;
 #[cfg(feature = "testkit")]

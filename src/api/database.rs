@@ -11,8 +11,8 @@ use crate::domain::Entity;
 use crate::engine::{Committed, EngineOptions};
 use crate::runtime::{self, Clock, Runtime, RuntimeOptions, SystemClock, random_id};
 use crate::store::{
-    BackupInfo, FolderOptions, FolderStore, LogOptions, MemoryStore, Position, SledOptions, Store, StoreError, StoreId,
-    open_folder,
+    BackupInfo, FolderOptions, FolderStore, LogOptions, LogStats, MemoryStore, Position, SledOptions, Store,
+    StoreError, StoreId, open_folder,
 };
 
 /// How to open. The defaults suit a program of some thousand active entities.
@@ -135,6 +135,10 @@ pub struct Stats {
     pub draft_retries: u64,
     /// The last durable position.
     pub durable: Position,
+    /// What the log has done since it was opened; `None` for a store in memory.
+    pub log: Option<LogStats>,
+    /// The failed write that ended all writing, if there was one.
+    pub failure: Option<StoreError>,
 }
 
 /// A data folder that is open, with the actors over it. Cheap to clone; the last clone closes it, but only
@@ -220,6 +224,8 @@ impl Restage {
             active: self.runtime.active(),
             draft_retries: self.runtime.draft_retries(),
             durable: self.runtime.store().durable(),
+            log: self.folder.as_ref().map(|folder| folder.stats()),
+            failure: self.folder.as_ref().and_then(|folder| folder.failure()),
         }
     }
 

@@ -16,6 +16,8 @@ use crate::domain::limits::TURN_BYTES_MAX;
 
 const VERSION: u8 = 1;
 const HEADER_BYTES: usize = 6;
+/// Most values are below this, so they are written without growing.
+const USUAL_BYTES: usize = 512;
 
 /// What a stored value is. The numbers are part of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +106,8 @@ fn config() -> impl bincode::config::Config {
 /// # Errors
 /// [`CodecError::Encode`] for a type that bincode can't write, [`CodecError::TooLarge`] for more than is ever read back.
 pub(super) fn encode<T: Serialize>(tag: Tag, value: &T) -> Result<Vec<u8>, CodecError> {
-    let mut bytes = vec![VERSION, tag as u8, 0, 0, 0, 0];
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    bytes.extend_from_slice(&[VERSION, tag as u8, 0, 0, 0, 0]);
     bincode::serde::encode_into_std_write(value, &mut bytes, bincode::config::standard())
         .map_err(|e| CodecError::Encode(e.to_string()))?;
     if bytes.len() > TURN_BYTES_MAX {
@@ -112,6 +115,7 @@ pub(super) fn encode<T: Serialize>(tag: Tag, value: &T) -> Result<Vec<u8>, Codec
     }
     let crc = checksum(&bytes);
     bytes[2..HEADER_BYTES].copy_from_slice(&crc.to_le_bytes());
+    bytes.shrink_to_fit();
     Ok(bytes)
 }
 

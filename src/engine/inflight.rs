@@ -30,13 +30,6 @@ impl Ticket {
     }
 }
 
-/// Whether a turn may look at the key: journal, audit and the like are only written.
-fn is_read_again(change: &Change) -> bool {
-    let (Change::Put(key, _) | Change::Delete(key)) = change;
-    const READ: [u8; 6] = [class::CONTENT, class::UNDO, class::ORPHAN, class::ANSWER, class::EFFECT, class::SHARED];
-    key.first().is_some_and(|class| READ.contains(class))
-}
-
 impl Inflight {
     pub(super) fn new(revision: u64) -> Self {
         Self { durable: Arc::new(AtomicU64::new(revision)), turns: VecDeque::new(), values: HashMap::new() }
@@ -47,15 +40,19 @@ impl Inflight {
         self.durable.load(Ordering::Acquire)
     }
 
-    /// Remembers what the turn up to `revision` writes.
+    /// Remembers what the turn up to `revision` writes, as far as a turn may look at it.
     pub(super) fn sent(&mut self, revision: u64, batch: &Batch) -> Ticket {
         self.forget_durable();
-        let mut keys = Vec::with_capacity(batch.changes.len());
-        for change in batch.changes.iter().filter(|change| is_read_again(change)) {
+        let mut keys = Vec::new();
+        for change in &batch.changes {
             let (key, value) = match change {
-                Change::Put(key, value) => (key, Some(value.clone())),
+                Change::Put(key, value) => (key, Some(value)),
                 Change::Delete(key) => (key, None),
             };
+            if !class::is_read_by_turns(key) {
+                continue;
+            }
+            let value = value.cloned();
             keys.push(key.clone());
             self.values.insert(key.clone(), (revision, value));
         }
@@ -65,6 +62,7 @@ impl Inflight {
 
     /// What a turn on its way has made of a key: `None` if none touches it.
     pub(super) fn get(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        debug_assert!(class::is_read_by_turns(key), "a turn looks at what is not remembered for it");
         self.values.get(key).map(|(_, value)| value.as_deref())
     }
 

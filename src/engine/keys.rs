@@ -38,6 +38,12 @@ pub(crate) mod class {
     pub(crate) const TIMER: u8 = b't';
     pub(crate) const GARBAGE: u8 = b'g';
     pub(crate) const SHARED: u8 = b'b';
+
+    /// Whether a turn ever looks at a key of this class. The rest, such as the journal, is read where an entity is not
+    /// in memory.
+    pub(crate) fn is_read_by_turns(key: &[u8]) -> bool {
+        matches!(key.first(), Some(&(CONTENT | UNDO | ORPHAN | ANSWER | EFFECT | SHARED)))
+    }
 }
 
 /// The keys of one entity.

@@ -22,7 +22,6 @@ mod verify;
 
 pub use codec::CodecError;
 pub use content::{Page, PageRange};
-pub use inflight::Ticket;
 pub use instance::{Commit, Handled, Instance, Owed};
 pub use orphan::LateCommand;
 pub use query::{Committed, DueTimer, Turn};

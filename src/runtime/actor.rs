@@ -113,6 +113,8 @@ impl<E: Entity> Actor for EntityActor<E> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        // What may wait here is counted by permits.
+        ctx.set_mailbox_capacity(0);
         let (kind, id) = (Arc::clone(&self.kind), self.id.clone());
         // Messages wait in the mailbox meanwhile.
         let load = tokio::task::spawn_blocking(move || {

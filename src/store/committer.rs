@@ -51,11 +51,6 @@ impl<D: Disk, I: Index> Core<D, I> {
         self.space.release(released, commits);
         self.tell(outcomes, before, &written);
         if written.is_ok() {
-            if let Some(told) = &self.options.on_durable
-                && self.durable() > before
-            {
-                told(self.durable());
-            }
             self.keep_room();
         }
         true

@@ -162,12 +162,8 @@ fn found_index(disk: &OsDisk, path: &Path, options: SledOptions) -> Result<Optio
 }
 
 impl FolderStore {
-    /// The folder.
-    pub fn folder(&self) -> &Path {
-        self.disk.folder()
-    }
-
     /// Which store it is.
+    #[cfg(test)]
     pub fn id(&self) -> StoreId {
         self.id
     }

@@ -7,7 +7,8 @@ use std::sync::{PoisonError, RwLock};
 use super::overlay::is_empty;
 use super::{Change, Entry, Position, StoreError};
 
-/// A sorted map that remembers up to which frame it is. It may come back from a crash older than it was, never mixed.
+/// A sorted map that remembers up to which frame it is. It may come back from a crash older than it was, but as it was
+/// between two calls. It may hold a part of later frames: the frames after the one it remembers are all applied again.
 pub trait Index: Send + Sync + 'static {
     /// The last frame that was applied.
     fn applied(&self) -> Result<Position, StoreError>;

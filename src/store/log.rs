@@ -88,13 +88,13 @@ impl<D: Disk> Log<D> {
     /// Appends a frame a batch and syncs. After an error nothing may be appended any more.
     pub(super) fn append<'a>(
         &mut self,
-        batches: impl Iterator<Item = &'a Batch>,
+        batches: impl Iterator<Item = &'a Batch> + Clone,
         now_ms: i64,
     ) -> Result<Group, StoreError> {
         let start = Place { store: self.store, segment: self.first, offset: self.end };
         // A clock that was set back must not make later frames look older.
         let at_ms = self.at_ms.max(now_ms);
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(batches.clone().map(super::batch_bytes).sum());
         let first = Position(self.last.0 + 1);
         let mut position = self.last;
         for batch in batches {

@@ -10,8 +10,8 @@ use super::options::{LogOptions, LogStats};
 use super::queue::Submission;
 use super::{Batch, Disk, Done, Entry, Frame, Index, Position, Store, StoreError, Urgency, recovery};
 
-/// How long changes gather before they are applied to the index together.
-const GATHER: Duration = Duration::from_millis(2);
+/// With nothing committed for so long, what has gathered is applied to the index.
+const GATHER: Duration = Duration::from_millis(50);
 /// How often it is looked whether a snapshot is due.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(1);
 
@@ -105,12 +105,14 @@ impl<D: Disk, I: Index> LogStore<D, I> {
     }
 
     /// The index. It may lack what was committed last.
-    pub fn index(&self) -> &I {
+    #[cfg(test)]
+    pub(super) fn index(&self) -> &I {
         &self.core.index
     }
 
     /// The disk.
-    pub fn disk(&self) -> &D {
+    #[cfg(test)]
+    pub(super) fn disk(&self) -> &D {
         &self.core.disk
     }
 
@@ -197,7 +199,7 @@ fn run_applier<D: Disk, I: Index>(core: &Core<D, I>, ending: &Ending) {
         if ended() {
             return;
         }
-        ending.wait(GATHER);
+        gather(core, ending);
         if let Err(error) = core.apply() {
             tracing::error!(%error, "the index could not be written to");
             return;
@@ -205,8 +207,30 @@ fn run_applier<D: Disk, I: Index>(core: &Core<D, I>, ending: &Ending) {
     }
 }
 
+/// Lets changes gather while commits keep coming: the index takes as much of the processors as they do, and nobody waits
+/// for it. Not beyond half of what may gather, since then they would have to.
+fn gather<D: Disk, I: Index>(core: &Core<D, I>, ending: &Ending) {
+    loop {
+        let before = core.durable();
+        ending.wait(GATHER);
+        if *ending.lock() || core.durable() == before || core.overlay.bytes() >= core.options.overlay_bytes_max / 2 {
+            return;
+        }
+    }
+}
+
+/// Has this thread stand back behind those that callers wait for. Linux sets the priority of the calling thread alone.
+fn stand_back() {
+    const NICE: i32 = 10;
+    // Without it the work is done all the same.
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!(%error, "a thread could not be made to stand back");
+    }
+}
+
 /// The thread that writes snapshots.
 fn run_compactor<D: Disk, I: Index>(core: &Core<D, I>, ending: &Ending) {
+    stand_back();
     while !*ending.lock() {
         if core.wants_snapshot()
             && let Err(error) = core.compact()

@@ -44,7 +44,7 @@ mod whole;
 
 use std::ops::Bound;
 
-pub use backup::{BackupInfo, Progress};
+pub use backup::BackupInfo;
 pub use disk::{Disk, DiskFile, OsDisk};
 pub use error::StoreError;
 pub use folder::{FolderOptions, FolderStore, check_backup, open_folder, restore_backup};
@@ -52,10 +52,10 @@ pub use index::{Index, MemoryIndex};
 pub use log_store::LogStore;
 pub use manifest::StoreId;
 pub use memory::MemoryStore;
-pub use options::{LogOptions, LogStats, OnDurable};
+pub use options::{LogOptions, LogStats};
 pub use restore::UpTo;
 #[cfg(any(test, feature = "testkit"))]
-pub use sim::{SimDisk, SimFile};
+pub use sim::SimDisk;
 #[cfg(any(test, feature = "testkit"))]
 pub use sim_state::{Fault, Keep};
 pub use sled::{SledIndex, SledOptions};

@@ -3,11 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Position;
 use super::manifest::StoreId;
-
-/// Called after each group with the last durable position, on the committing thread: it must be short.
-pub type OnDurable = Arc<dyn Fn(Position) + Send + Sync>;
 
 /// Settings of a log store. `new` gives what is right for a server; fields are public to be changed.
 #[derive(Clone)]
@@ -16,8 +12,6 @@ pub struct LogOptions {
     pub store_id: StoreId,
     /// The time in milliseconds since the start of 1970.
     pub now: Arc<dyn Fn() -> i64 + Send + Sync>,
-    /// Told of every durable group.
-    pub on_durable: Option<OnDurable>,
     /// Whether threads commit, apply and compact. Without them nothing happens but in [`LogStore::step`],
     /// [`LogStore::apply`] and [`LogStore::compact`], in a fixed order.
     ///
@@ -57,7 +51,6 @@ impl LogOptions {
         Self {
             store_id,
             now,
-            on_durable: None,
             threads: true,
             segment_bytes: 32 << 20,
             reserve_bytes: 8 << 20,

@@ -1,7 +1,8 @@
 //! Durable changes that the index does not have yet.
 //!
 //! New changes go to the *active* map. The applier takes it as a whole: it is then the *applying* one until the index
-//! has it. Reads look at the active map, the applying one and the index, in that order.
+//! has it. Reads look at the active map, the applying one and the index, in that order. It is applied in chunks, so that
+//! neither those who read the index nor commits that wait for room wait for all of it.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -12,6 +13,8 @@ use super::{Batch, Change, Entry, Index, Position, StoreError};
 
 /// What each change costs beside key and value.
 const PER_CHANGE: usize = 64;
+/// Changes that are applied to the index at a time, in bytes.
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// Keys with their value; `None` is deleted.
 type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
@@ -98,9 +101,9 @@ impl Overlay {
         }
     }
 
-    /// Applies what is active to the index as one sorted batch. `false` when there was nothing. One caller at a time.
+    /// Applies what is active to the index, sorted. `false` when there was nothing. One caller at a time.
     pub(super) fn apply_to<I: Index>(&self, index: &I) -> Result<bool, StoreError> {
-        let (changes, up_to) = {
+        let (changes, before, up_to) = {
             let mut applying = self.applying.write().unwrap_or_else(PoisonError::into_inner);
             let mut active = self.active();
             if active.up_to == active.applied {
@@ -112,16 +115,25 @@ impl Overlay {
                 active.applying_up_to = active.up_to;
                 *applying = Arc::new(std::mem::take(&mut active.changes));
             }
-            (Arc::clone(&applying), active.applying_up_to)
+            (Arc::clone(&applying), active.applied, active.applying_up_to)
         };
-        let sorted: Vec<Change> = changes
-            .iter()
-            .map(|(key, value)| match value {
+        let (mut chunk, mut bytes) = (Vec::new(), 0);
+        for (key, value) in changes.iter() {
+            bytes += PER_CHANGE + key.len() + value.as_ref().map_or(0, Vec::len);
+            chunk.push(match value {
                 Some(value) => Change::Put(key.clone(), value.clone()),
                 None => Change::Delete(key.clone()),
-            })
-            .collect();
-        index.apply(&sorted, up_to)?;
+            });
+            if bytes >= CHUNK_BYTES {
+                // Still up to where it was: the rest of those frames is missing.
+                index.apply(&std::mem::take(&mut chunk), before)?;
+                let mut active = self.active();
+                active.applying_bytes = active.applying_bytes.saturating_sub(std::mem::take(&mut bytes));
+                drop(active);
+                self.moved.notify_all();
+            }
+        }
+        index.apply(&chunk, up_to)?;
         *self.applying.write().unwrap_or_else(PoisonError::into_inner) = Arc::default();
         let mut active = self.active();
         active.applying_bytes = 0;

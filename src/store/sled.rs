@@ -12,6 +12,7 @@
 //! | `1` key | `0` value, or `1` length (u64) when the value is in chunks |
 //! | `2` length of key (u32) key number (u32) | a chunk of the value |
 
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -121,8 +122,9 @@ impl Index for SledIndex {
         let _one_at_a_time = self.shared.applying.lock().unwrap_or_else(PoisonError::into_inner);
         let batch = self.shared.read(|db| {
             let mut batch = sled::Batch::default();
+            let chunked = lengths_of_chunked_keys(db, changes)?;
             for change in changes {
-                add(&mut batch, db, change)?;
+                add(&mut batch, db, change, &chunked)?;
             }
             batch.insert(APPLIED, &up_to.0.to_le_bytes());
             Ok(batch)
@@ -218,14 +220,33 @@ impl Shared {
     }
 }
 
+/// Lengths of the keys among which one may have its value in chunks. Few have: asking for each of the others whether it
+/// has would cost as much as writing it.
+fn lengths_of_chunked_keys(db: &sled::Db, changes: &[Change]) -> Result<HashSet<usize>, Trouble> {
+    let mut ranges: HashMap<usize, (&[u8], &[u8])> = HashMap::new();
+    for change in changes {
+        let (Change::Put(key, _) | Change::Delete(key)) = change;
+        let (first, last) = ranges.entry(key.len()).or_insert((key, key));
+        (*first, *last) = ((*first).min(key), (*last).max(key));
+    }
+    let mut chunked = HashSet::new();
+    for (length, (first, last)) in ranges {
+        if let Some(found) = db.range(chunk_key(first, 0)..=chunk_key(last, u32::MAX)).next() {
+            found?;
+            chunked.insert(length);
+        }
+    }
+    Ok(chunked)
+}
+
 /// Adds what a change means to sled. Chunks of the value before that the new one does not overwrite go in the same batch.
-fn add(batch: &mut sled::Batch, db: &sled::Db, change: &Change) -> Result<(), Trouble> {
+fn add(batch: &mut sled::Batch, db: &sled::Db, change: &Change, chunked: &HashSet<usize>) -> Result<(), Trouble> {
     let (key, value) = match change {
         Change::Put(key, value) => (key, Some(value)),
         Change::Delete(key) => (key, None),
     };
     let record_key = data_key(key);
-    let before = match db.get(&record_key)? {
+    let before = match chunked.contains(&key.len()).then(|| db.get(&record_key)).transpose()?.flatten() {
         Some(record) => chunks_of(&record)?,
         None => 0,
     };

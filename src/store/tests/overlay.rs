@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 
@@ -31,6 +32,53 @@ impl Index for Watching<'static> {
     fn settle(&self) -> Result<(), StoreError> {
         self.inner.settle()
     }
+}
+
+/// An index that takes a number of chunks and then no more.
+#[derive(Default)]
+struct Stopping {
+    inner: MemoryIndex,
+    left: AtomicUsize,
+}
+
+impl Index for Stopping {
+    fn applied(&self) -> Result<Position, StoreError> {
+        self.inner.applied()
+    }
+    fn apply(&self, changes: &[Change], up_to: Position) -> Result<(), StoreError> {
+        let left = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        left.map_err(|_| StoreError::Closed)?;
+        self.inner.apply(changes, up_to)
+    }
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.get(key)
+    }
+    fn scan(&self, from: Bound<&[u8]>, to: Bound<&[u8]>, most: usize) -> Result<Vec<Entry>, StoreError> {
+        self.inner.scan(from, to, most)
+    }
+    fn settle(&self) -> Result<(), StoreError> {
+        self.inner.settle()
+    }
+}
+
+#[test]
+fn what_is_applied_in_part_counts_as_applied_only_with_its_last_chunk() {
+    let (index, overlay) = (Stopping::default(), Overlay::new(Position(0)));
+    let mut batch = Batch::default();
+    (0..400u16).for_each(|key| batch.put(key.to_be_bytes(), vec![7; 1000]));
+    overlay.insert(std::iter::once(batch), Position(1));
+    let all = overlay.bytes();
+    index.left.store(2, Ordering::Relaxed);
+    assert!(overlay.apply_to(&index).is_err());
+    assert!(overlay.bytes() < all, "what is in the index makes room");
+    assert_eq!(index.applied().unwrap(), Position(0));
+    assert!(overlay.is_behind());
+    assert_eq!(overlay.scan(&index, Bound::Unbounded, Bound::Unbounded, 1000).unwrap().len(), 400);
+    index.left.store(usize::MAX, Ordering::Relaxed);
+    assert!(overlay.apply_to(&index).unwrap());
+    assert_eq!(index.applied().unwrap(), Position(1));
+    assert_eq!((overlay.bytes(), overlay.is_behind()), (0, false));
+    assert_eq!(index.scan(Bound::Unbounded, Bound::Unbounded, 1000).unwrap().len(), 400);
 }
 
 fn any_bound() -> impl Strategy<Value = Bound<Vec<u8>>> {
