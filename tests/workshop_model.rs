@@ -19,9 +19,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use acts::{Act, Dice, Done, STEPS, Step, WORKSHOPS, act, id, stage};
 use proptest::prelude::*;
-use restage::testkit::{Ask, Harness, Receipt};
+use restage::testkit::{Ask, Harness, Receipt, Terms};
 use restage::workshop::{
-    Command, Message, Outcome, Reply, SUMMARY_PATH, Status, StoredMessage, Summary, Workshop, WorkshopKind,
+    Command, Message, Outcome, Reply, Role, SUMMARY_PATH, Status, StoredMessage, Summary, Workshop, WorkshopKind,
     artifact_path, summary_from_bytes,
 };
 use restage::{Entity, Failure, Generation, PageRange, Rejection, StageId, View};
@@ -171,6 +171,12 @@ impl Model {
         let state = (view.pending == 0).then(|| (view.state.clone(), receipt.revision));
         let point = Point { undone: false, stages, before: self.live.clone(), state };
         self.points.insert(receipt.undo_point.expect("a verb leaves an undo point"), point);
+    }
+
+    /// A verb that makes other steps fresh too goes to a new generation in each.
+    fn accepted(&mut self, point: u64, stages: BTreeSet<usize>) {
+        stages.iter().for_each(|step| self.generations[*step] += 1);
+        self.points.get_mut(&point).unwrap().stages = stages;
     }
 
     /// What a command of an older generation comes to: it changes nothing, and is kept if it is work.
@@ -336,6 +342,11 @@ fn perform(harness: &mut Harness<WorkshopKind>, models: &mut [Model], step: &Ste
     for done in acts::perform(harness, step).unwrap() {
         let workshop = done.workshop;
         models[workshop].take(&done, &before[workshop]);
+        if let (Ask::Command(Command::Accept { .. }), Ok(receipt)) = (&done.ask, &done.outcome) {
+            let after = harness.view(&id(workshop)).unwrap();
+            let point = after.undo_points.iter().find(|point| Some(point.number) == receipt.undo_point).unwrap();
+            models[workshop].accepted(point.number, point.fences.keys().map(step_of).collect());
+        }
         let commits = !matches!(done.ask, Ask::Draft(_)) && done.outcome.as_ref().is_ok_and(|r| !r.replayed);
         assert!(!commits || harness.view(&id(workshop)).unwrap().pending == 0, "a turn commits what is held");
         if matches!(done.ask, Ask::Undo(_)) {
@@ -345,6 +356,42 @@ fn perform(harness: &mut Harness<WorkshopKind>, models: &mut [Model], step: &Ste
     for (workshop, model) in models.iter_mut().enumerate() {
         check(harness, workshop, model);
     }
+}
+
+#[test]
+fn what_is_said_after_an_accept_is_put_aside_by_its_undo_and_brought_back_by_the_next() {
+    let mut harness = Harness::<WorkshopKind>::in_memory();
+    let mut take = |step: &Step| {
+        for done in acts::perform(&mut harness, step).unwrap() {
+            done.outcome.unwrap();
+        }
+        let view = harness.view(&id(0)).unwrap();
+        let messages = seen(&mut harness, 0, 1, &view).messages;
+        messages.into_iter().map(|(_, message)| message.id).collect::<Vec<_>>()
+    };
+    let tell = |command| Step::Ask(0, Ask::Command(command), Terms::default());
+    let say = |id: &str| {
+        let (role, content) = (Role::User, format!("said as {id}"));
+        let message = Message { id: id.into(), role, content, finished: true, sub_step: None, by: None, source: None };
+        tell(Command::Save { stage: stage(1), generation: None, session: "main".into(), messages: vec![message] })
+    };
+    let json = "{\"n\": 1}".to_owned();
+    for step in [
+        acts::beginning().swap_remove(0),
+        tell(Command::Artifact { stage: stage(0), generation: None, json, expected_version: None }),
+        tell(Command::Confirm { stage: stage(0), generation: None, version: None }),
+        tell(Command::Next { stage: stage(0), generation: None, summary: None }),
+        tell(Command::Revise { stage: stage(0), message: None }),
+        say("before"),
+        tell(Command::Accept { stage: stage(1) }),
+    ] {
+        take(&step);
+    }
+    assert_eq!(take(&say("after")), ["before", "after"]);
+    assert_eq!(take(&Step::Undo(0, None)), ["before"]);
+    assert_eq!(take(&say("instead")), ["before", "instead"]);
+    assert_eq!(take(&Step::Undo(0, None)), ["before", "after"]);
+    assert_eq!(take(&Step::Undo(0, None)), ["before", "instead"]);
 }
 
 fn cases() -> u32 {

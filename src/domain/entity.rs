@@ -241,7 +241,8 @@ pub struct Verb {
     pub name: &'static str,
     /// The stage that was named.
     pub stage: Option<StageId>,
-    /// Every stage whose state or content it changes: what undo gives back.
+    /// Every stage whose state or content it changes: what undo gives back. Those that the decision does not raise go to
+    /// a new generation with all they have, so that what is written later is not among what undo gives back.
     pub affects: Vec<StageId>,
     /// What happens to what, and why.
     pub lines: Vec<PlanLine>,

@@ -8,7 +8,7 @@ use super::keys::{self, EntityKeys};
 use super::record::{Change, Record};
 use super::request::{Answer, Ask, Failure};
 use crate::domain::limits::{CONTENT_PATH_BYTES_MAX, STAGES_MAX, TIMERS_MAX};
-use crate::domain::{Decision, Entity, Fence, Read, Rejection, StageId, Target, Timestamp, Verb};
+use crate::domain::{Decision, Entity, Fence, Inherit, Read, Rejection, StageId, Target, Timestamp, Verb};
 use crate::store::{Batch, Store, Urgency};
 
 /// What the keys of the engine's own timers begin with.
@@ -70,14 +70,21 @@ impl<E: Entity> Proposal<E> {
             proposal.touched.entry(stage.clone()).or_default();
             proposal.changes.push(Change::Raised(stage, fence));
         }
+        // What is written after a verb goes to layers that its undo point does not remember: they never change.
+        for stage in decision.verb.iter().flat_map(|verb| &verb.affects) {
+            if !proposal.touched.contains_key(stage) {
+                let fence = record.fence(stage).raised(Inherit::Current)?;
+                proposal.touched.insert(stage.clone(), false);
+                proposal.changes.push(Change::Raised(stage.clone(), fence));
+            }
+        }
         for (stage, path, _) in &decision.content {
             if path.len() > CONTENT_PATH_BYTES_MAX {
                 return Err(Rejection::limit("content path, in bytes", CONTENT_PATH_BYTES_MAX));
             }
             proposal.touched.insert(stage.clone(), true);
         }
-        let affected = decision.verb.iter().flat_map(|verb| verb.affects.iter().cloned());
-        for stage in decision.touches.into_iter().chain(affected) {
+        for stage in decision.touches {
             proposal.touched.entry(stage).or_default();
         }
         if let Some(target) = target {

@@ -106,6 +106,7 @@ pub(super) fn accept(turn: &mut Turn<'_>, stage: &StageId) -> Result<(), Rejecti
         format!("status: {}", stale.was),
         format!("it is called fresh although {} changed", waited.join(", ")),
     )];
+    lines.push(fenced(turn, stage));
     // What was said since does not reopen it: the person that accepts it has the last word.
     let fresh =
         made_fresh(StepState { changed: step.changed && stale.was != Status::Complete, ..step }, turn.input.now);
@@ -115,6 +116,7 @@ pub(super) fn accept(turn: &mut Turn<'_>, stage: &StageId) -> Result<(), Rejecti
         let status = turn.state.get(id).map(|step| step.status).unwrap_or_default();
         let why = format!("it waited only for what follows from {stage}");
         lines.push(PlanLine::new(Fate::Restored, id, format!("status: {status}"), why));
+        lines.push(fenced(turn, id));
     }
     // Else a workshop could be left with steps to begin and none to complete.
     let entered = if turn.state.is_idle() { turn.begin_next() } else { None };
