@@ -216,11 +216,12 @@ fn undo_gives_back_what_was_there(harness: &mut Workshops, workshop: usize, coun
     let reset = (everything(harness), harness.view(&id(workshop)).unwrap().state);
     assert!(all(harness, workshop, step).is_empty());
     ask(harness, Ask::Undo(None));
-    assert_eq!(everything(harness), before);
+    assert!(everything(harness) == before, "the undo of the reset of {step} gives back what was there");
     assert_eq!(harness.view(&id(workshop)).unwrap().state, view.state);
     let newest = harness.view(&id(workshop)).unwrap().undo_points.last().unwrap().number;
     ask(harness, Ask::Undo(Some(newest)));
-    assert_eq!((everything(harness), harness.view(&id(workshop)).unwrap().state), reset);
+    let again = (everything(harness), harness.view(&id(workshop)).unwrap().state);
+    assert!(again == reset, "the undo of the undo is the reset of {step}");
     counts.undone += 2;
 }
 

@@ -259,10 +259,10 @@ impl Model {
     }
 }
 
-/// Whether two late commands are versions of one message, written under the same generation.
+/// Whether two late commands are the same, or versions of one message that were written under the same generation.
 fn is_version_of(one: &Command, other: &Command) -> bool {
     let of = |command| Some((WorkshopKind::draft_key(command)?, WorkshopKind::target(command)?));
-    of(one).is_some() && of(one) == of(other)
+    one == other || (of(one).is_some() && of(one) == of(other))
 }
 
 /// What readers see of a step.
