@@ -53,11 +53,11 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// No space is left for ordinary turns.
-    #[error("the disk is full: {free_bytes} bytes are free, {needed_bytes} are needed")]
+    #[error("the disk is full: {}", space(*free_bytes, *needed_bytes))]
     DiskFull {
         /// What is free for this turn.
         free_bytes: u64,
-        /// What would have to be.
+        /// What would have to be; 0 where the system said only that it is full.
         needed_bytes: u64,
     },
     /// A turn is larger than a frame can be.
@@ -101,6 +101,13 @@ pub enum StoreError {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
+}
+
+fn space(free_bytes: u64, needed_bytes: u64) -> String {
+    match needed_bytes {
+        0 => "nothing more can be written to it".to_owned(),
+        _ => format!("{free_bytes} bytes are free, {needed_bytes} are needed"),
+    }
 }
 
 impl StoreError {
