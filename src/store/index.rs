@@ -1,10 +1,7 @@
 //! What reads go to: every live key with its value. Derived from snapshot and log, so it may be lost at any time.
 
-use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{PoisonError, RwLock};
 
-use super::overlay::is_empty;
 use super::{Change, Entry, Position, StoreError};
 
 /// A sorted map that remembers up to which frame it is. It may come back from a crash older than it was, but as it was
@@ -24,47 +21,4 @@ pub trait Index: Send + Sync + 'static {
 
     /// Makes everything applied durable, as far as the index can; called before a clean end.
     fn settle(&self) -> Result<(), StoreError>;
-}
-
-type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
-
-/// An index in memory, for tests and for stores that live as long as the process.
-#[derive(Debug, Default)]
-pub struct MemoryIndex {
-    held: RwLock<(Entries, Position)>,
-}
-
-impl Index for MemoryIndex {
-    fn applied(&self) -> Result<Position, StoreError> {
-        Ok(self.held.read().unwrap_or_else(PoisonError::into_inner).1)
-    }
-
-    fn apply(&self, changes: &[Change], up_to: Position) -> Result<(), StoreError> {
-        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        for change in changes {
-            match change {
-                Change::Put(key, value) => held.0.insert(key.clone(), value.clone()),
-                Change::Delete(key) => held.0.remove(key),
-            };
-        }
-        held.1 = up_to;
-        Ok(())
-    }
-
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.held.read().unwrap_or_else(PoisonError::into_inner).0.get(key).cloned())
-    }
-
-    fn scan(&self, from: Bound<&[u8]>, to: Bound<&[u8]>, most: usize) -> Result<Vec<Entry>, StoreError> {
-        if is_empty(from, to) {
-            return Ok(Vec::new());
-        }
-        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
-        let range = held.0.range::<[u8], _>((from, to));
-        Ok(range.take(most).map(|(k, v)| (k.clone(), v.clone())).collect())
-    }
-
-    fn settle(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
 }

@@ -77,24 +77,28 @@ impl<D: Disk, I: Index> LogStore<D, I> {
     }
 
     /// Commits one group of what waits; for stores without threads. `false` when nothing waits.
+    #[cfg(any(test, feature = "testkit"))]
     pub fn step(&self) -> bool {
         self.core.step()
     }
 
     /// Does one piece of what the committing thread does when it has nothing else to do; for stores without threads.
     /// `false` when nothing is left.
+    #[cfg(any(test, feature = "testkit"))]
     pub fn idle(&self) -> bool {
         self.core.idle()
     }
 
     /// Applies what is durable to the index; for stores without threads. `false` when there was nothing to apply, or
     /// the disk is too full for it.
+    #[cfg(any(test, feature = "testkit"))]
     pub fn apply(&self) -> Result<bool, StoreError> {
         self.core.apply()
     }
 
     /// Writes a snapshot of all closed segments, and removes what it covers and the feed need not keep. `false` when
     /// there was nothing to do, or no space to do it.
+    #[cfg(any(test, feature = "testkit"))]
     pub fn compact(&self) -> Result<bool, StoreError> {
         self.core.compact()
     }

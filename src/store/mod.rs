@@ -23,6 +23,8 @@ mod log_read;
 mod log_store;
 mod manifest;
 mod memory;
+#[cfg(any(test, feature = "testkit"))]
+mod memory_index;
 mod options;
 mod overlay;
 mod queue;
@@ -48,10 +50,12 @@ pub use backup::BackupInfo;
 pub use disk::{Disk, DiskFile, OsDisk};
 pub use error::StoreError;
 pub use folder::{FolderOptions, FolderStore, check_backup, open_folder, restore_backup};
-pub use index::{Index, MemoryIndex};
+pub use index::Index;
 pub use log_store::LogStore;
 pub use manifest::StoreId;
 pub use memory::MemoryStore;
+#[cfg(any(test, feature = "testkit"))]
+pub use memory_index::MemoryIndex;
 pub use options::{LogOptions, LogStats};
 pub use restore::UpTo;
 #[cfg(any(test, feature = "testkit"))]
