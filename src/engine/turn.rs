@@ -16,9 +16,6 @@ use crate::domain::limits::DRAFT_BYTES_HELD_MAX;
 use crate::domain::{Entity, Fence, Generation, Input, Plan, PlanToken, Rejection, Timestamp, Verb};
 use crate::store::Store;
 
-/// A draft, and the content that it writes, by full key.
-type Draft<E> = (HeldDraft<E>, Vec<(Vec<u8>, Vec<u8>)>);
-
 /// What the answer to an idempotency key is stored as.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct KnownAnswer<R> {
@@ -53,65 +50,84 @@ impl<E: Entity> Instance<E> {
     fn try_handle(&mut self, request: Request<E>, store: &dyn Store, now: Timestamp) -> Result<Handled<E>, Failure> {
         let Request { ask, terms } = request;
         terms.check()?;
-        // Left out where nothing rests on it: most turns are commands without a key.
-        let plain = matches!(ask, Ask::Command(_) | Ask::Draft(_));
-        let asked = match (&terms.key, &terms.plan, terms.preview) {
-            (None, None, false) if plain => None,
-            _ => Some(self.digest_of(&ask)?),
-        };
-        if terms.key.is_some() && matches!(ask, Ask::Draft(_)) {
-            let problem = "a draft takes none: saving the same again is harmless by itself";
-            return Err(Rejection::invalid("idempotency key", problem).into());
-        }
-        if let (Some(key), Some(asked), false) = (&terms.key, asked, terms.preview)
-            && let Some(receipt) = self.known_answer(store, key, asked)?
-        {
+        let asked = self.asked(&ask, &terms)?;
+        if let Some(receipt) = self.known_answer(store, &terms, asked)? {
             return Ok(Handled { commit: None, outcome: Ok(receipt) });
         }
         let draft_key = match &ask {
+            Ask::Draft(_) if terms.key.is_some() => {
+                let problem = "a draft takes none: saving the same again is harmless by itself";
+                return Err(Rejection::invalid("idempotency key", problem).into());
+            }
             Ask::Draft(command) => Some(E::draft_key(command)),
             _ => None,
         };
-        let mut proposal = self.propose(ask, store, now)?;
-        if proposal.verb.is_none() && (terms.preview || terms.plan.is_some()) {
-            return Err(Rejection::invalid("plan", "this takes nothing back, so there is no plan of it").into());
-        }
-        if let Some(verb) = &proposal.verb {
-            let plan = self.plan_of(verb, &proposal, asked, now)?;
-            if terms.preview {
-                return Ok(self.answered(Answer::Plan(Box::new(plan)), None));
-            }
-            match &terms.plan {
-                Some(token) if *token != plan.token => return Err(Rejection::PlanMoved { plan: Box::new(plan) }.into()),
-                None if proposal.needs_plan => return Err(Rejection::PlanRequired { plan: Box::new(plan) }.into()),
-                _ => {}
-            }
+        let proposal = self.propose(ask, store, now)?;
+        if let Some(plan) = self.checked_plan(&proposal, &terms, asked, now)? {
+            return Ok(self.answered(Answer::Plan(Box::new(plan)), None));
         }
         if let Some(key) = draft_key
             && proposal.can_wait()
+            && let Some(handled) = self.hold(key, &proposal, &terms, now)?
         {
-            if proposal.is_nothing() {
-                let generation = proposal.stage.as_ref().map(|stage| self.record.fence(stage).generation);
-                return Ok(self.answered(proposal.answer, generation));
-            }
-            let (draft, content) = self.draft_of(&proposal, &terms, now)?;
-            let bytes = draft.bytes + content.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
-            let held = self.held.as_ref();
-            if held.map_or(bytes <= DRAFT_BYTES_HELD_MAX, |held| held.has_room_for(bytes)) {
-                return Ok(self.hold(key, proposal, draft, content));
-            }
+            return Ok(handled);
         }
-        let late = proposal.late.take().map(Failure::from);
+        self.turn(proposal, &terms, asked, store, now)
+    }
+
+    /// The digest of what is asked; left out where nothing rests on it, since most turns are commands without a key.
+    fn asked(&self, ask: &Ask<E>, terms: &Terms) -> Result<Option<[u8; 32]>, Failure> {
+        let plain = matches!(ask, Ask::Command(_) | Ask::Draft(_));
+        match (&terms.key, &terms.plan, terms.preview) {
+            (None, None, false) if plain => Ok(None),
+            _ => self.digest_of(ask).map(Some),
+        }
+    }
+
+    /// The plan, if it was asked for; and whether a verb may be done as it was asked.
+    fn checked_plan(
+        &self,
+        proposal: &Proposal<E>,
+        terms: &Terms,
+        asked: Option<[u8; 32]>,
+        now: Timestamp,
+    ) -> Result<Option<Plan>, Failure> {
+        let Some(verb) = &proposal.verb else {
+            if terms.preview || terms.plan.is_some() {
+                return Err(Rejection::invalid("plan", "this takes nothing back, so there is no plan of it").into());
+            }
+            return Ok(None);
+        };
+        if !terms.preview && terms.plan.is_none() && !proposal.needs_plan {
+            return Ok(None);
+        }
+        let plan = self.plan_of(verb, proposal, asked, now)?;
+        match &terms.plan {
+            _ if terms.preview => Ok(Some(plan)),
+            Some(token) if *token == plan.token => Ok(None),
+            Some(_) => Err(Rejection::PlanMoved { plan: Box::new(plan) }.into()),
+            None => Err(Rejection::PlanRequired { plan: Box::new(plan) }.into()),
+        }
+    }
+
+    /// Commits a turn, or answers at once if there is nothing to commit.
+    fn turn(
+        &mut self,
+        mut proposal: Proposal<E>,
+        terms: &Terms,
+        asked: Option<[u8; 32]>,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<Handled<E>, Failure> {
         if proposal.is_nothing() && self.held.is_none() && terms.key.is_none() {
             let generation = proposal.stage.as_ref().map(|stage| self.record.fence(stage).generation);
-            let handled = self.answered(proposal.answer, generation);
-            return Ok(Handled { outcome: late.map_or(handled.outcome, Err), ..handled });
+            return Ok(self.answered(proposal.answer, generation));
         }
-        let mut receipt = self.receipt_after(&proposal, terms.key.is_some());
+        let late = proposal.late.take().map(Failure::from);
+        let receipt = self.receipt_after(&proposal, terms.key.is_some());
         // A refusal is not remembered, though it came with a turn that keeps the work: asked again, it is refused again.
         let known = asked.filter(|_| late.is_none()).map(|asked| (asked, &receipt));
-        let commit = self.commit(proposal, &terms, known, store, now)?;
-        receipt.revision = self.record.revision;
+        let commit = self.commit(proposal, terms, known, store, now)?;
         Ok(Handled { commit: Some(commit), outcome: late.map_or(Ok(receipt), Err) })
     }
 
@@ -137,31 +153,34 @@ impl<E: Entity> Instance<E> {
         }
     }
 
-    /// What a draft changes and writes, as it is held.
-    fn draft_of(&self, proposal: &Proposal<E>, terms: &Terms, now: Timestamp) -> Result<Draft<E>, Failure> {
-        let changes = proposal.all_changes();
-        let bytes = self.encode(Tag::Digested, &changes)?.len();
-        let content = proposal.content_by_key(&self.keys, &self.record);
-        Ok((HeldDraft { at: now, by: terms.by.clone(), changes, bytes }, content))
-    }
-
-    /// Applies a draft in memory and holds its commit back.
+    /// Applies a draft in memory and holds its commit back; `None` if it is too much to be held.
     fn hold(
         &mut self,
         key: Option<Vec<u8>>,
-        proposal: Proposal<E>,
-        draft: HeldDraft<E>,
-        content: Vec<(Vec<u8>, Vec<u8>)>,
-    ) -> Handled<E> {
+        proposal: &Proposal<E>,
+        terms: &Terms,
+        now: Timestamp,
+    ) -> Result<Option<Handled<E>>, Failure> {
         let generation = proposal.stage.as_ref().map(|stage| self.record.fence(stage).generation);
-        let held = self.held.get_or_insert_with(|| Held::new(self.record.clone(), draft.at));
+        if proposal.is_nothing() {
+            return Ok(Some(self.answered(proposal.answer.clone(), generation)));
+        }
+        let changes = proposal.all_changes();
+        let content = proposal.content_by_key(&self.keys, &self.record);
+        let journal_bytes = self.encode(Tag::Digested, &changes)?.len();
+        let bytes = journal_bytes + content.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+        let fits = self.held.as_ref().map_or(bytes <= DRAFT_BYTES_HELD_MAX, |held| held.has_room_for(bytes));
+        if !fits {
+            return Ok(None);
+        }
+        let held = self.held.get_or_insert_with(|| Held::new(self.record.clone(), now));
         // The revision that they will be, all together.
         self.record.revision = held.committed.revision + 1;
-        for change in &draft.changes {
-            self.record.take_in(change, draft.at);
+        for change in &changes {
+            self.record.take_in(change, now);
         }
-        held.push(key, draft, content);
-        self.answered(proposal.answer, generation)
+        held.push(key, HeldDraft { at: now, by: terms.by.clone(), changes, bytes: journal_bytes }, content);
+        Ok(Some(self.answered(proposal.answer.clone(), generation)))
     }
 
     /// Makes one batch of held drafts and the proposal, and takes both in.
@@ -207,16 +226,18 @@ impl<E: Entity> Instance<E> {
         self.held = None;
     }
 
+    /// The answer that was given to the same key, if one was.
     fn known_answer(
         &self,
         store: &dyn Store,
-        key: &str,
-        asked: [u8; 32],
+        terms: &Terms,
+        asked: Option<[u8; 32]>,
     ) -> Result<Option<Receipt<E::Reply>>, Failure> {
+        let (Some(key), Some(asked), false) = (&terms.key, asked, terms.preview) else { return Ok(None) };
         let known: Option<KnownAnswer<E::Reply>> = self.fetch_as(store, &self.keys.answer(key), Tag::Answer)?;
         match known {
             None => Ok(None),
-            Some(known) if known.asked != asked => Err(Rejection::KeyReused { key: key.to_owned() }.into()),
+            Some(known) if known.asked != asked => Err(Rejection::KeyReused { key: key.clone() }.into()),
             Some(known) => Ok(Some(Receipt { replayed: true, ..known.receipt })),
         }
     }
