@@ -35,6 +35,12 @@ pub enum Class {
 }
 
 impl Error {
+    /// The answer is of another sort than what was asked for: the engine and the rules never give one.
+    pub(super) fn unexpected() -> Self {
+        let hint = "this is a defect: please report it";
+        Rejection::refused("unexpected", "the answer does not fit the question", hint).into()
+    }
+
     /// The refusal of the rules, if it is one.
     pub fn rejection(&self) -> Option<&Rejection> {
         match &self.0 {

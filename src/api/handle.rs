@@ -285,7 +285,7 @@ impl<E: Entity> Handle<E> {
 
     async fn replied(&self, ask: Ask<E>) -> Result<Receipt<E::Reply>, Error> {
         let receipt = self.ask(ask, false).await?;
-        let Answer::Reply(reply) = receipt.reply.clone() else { return Err(unexpected()) };
+        let Answer::Reply(reply) = receipt.reply.clone() else { return Err(Error::unexpected()) };
         Ok(receipt.map(|_| reply))
     }
 
@@ -296,7 +296,7 @@ impl<E: Entity> Handle<E> {
     async fn planned(&self, ask: Ask<E>) -> Result<Plan, Error> {
         match self.ask(ask, true).await?.reply {
             Answer::Plan(plan) => Ok(*plan),
-            Answer::Reply(_) | Answer::Done => Err(unexpected()),
+            Answer::Reply(_) | Answer::Done => Err(Error::unexpected()),
         }
     }
 
@@ -312,10 +312,4 @@ impl<E: Entity> Handle<E> {
             replayed: receipt.replayed,
         })
     }
-}
-
-/// An answer of another sort than what was asked for; the engine never gives one.
-fn unexpected() -> Error {
-    Rejection::refused("unexpected", "the answer does not fit the question", "this is a defect: please report it")
-        .into()
 }

@@ -141,7 +141,7 @@ impl Workshop {
     pub async fn create(&self, title: &str, template: &Template) -> Result<Receipt<StageId>, Error> {
         let command = Command::Create { title: title.to_owned(), template: Box::new(template.clone()) };
         let receipt = self.handle.send(command).await?;
-        let Reply::Created { first } = receipt.reply.clone() else { return Err(unexpected()) };
+        let Reply::Created { first } = receipt.reply.clone() else { return Err(Error::unexpected()) };
         Ok(receipt.map(|_| first))
     }
 
@@ -311,7 +311,7 @@ impl Workshop {
             expected_version: expected,
         };
         let receipt = self.handle.send(command).await?;
-        let Reply::Artifact { version } = receipt.reply else { return Err(unexpected()) };
+        let Reply::Artifact { version } = receipt.reply else { return Err(Error::unexpected()) };
         Ok(receipt.map(|_| version))
     }
 
@@ -459,7 +459,7 @@ impl Workshop {
 }
 
 fn saved(receipt: Receipt<Reply>) -> Result<Receipt<Vec<(String, Outcome)>>, Error> {
-    let Reply::Saved(outcomes) = receipt.reply.clone() else { return Err(unexpected()) };
+    let Reply::Saved(outcomes) = receipt.reply.clone() else { return Err(Error::unexpected()) };
     Ok(receipt.map(|_| outcomes))
 }
 
@@ -469,17 +469,12 @@ fn progressed(receipt: Receipt<Reply>) -> Result<Receipt<Progress>, Error> {
         | Reply::Accepted { entered, workshop_completed, unblocked } => {
             Progress { entered, workshop_completed, unblocked }
         }
-        _ => return Err(unexpected()),
+        _ => return Err(Error::unexpected()),
     };
     Ok(receipt.map(|_| progress))
 }
 
 fn went_back(receipt: Receipt<Reply>) -> Result<Receipt<WentBack>, Error> {
-    let Reply::WentBack { generation, stale, .. } = receipt.reply.clone() else { return Err(unexpected()) };
+    let Reply::WentBack { generation, stale, .. } = receipt.reply.clone() else { return Err(Error::unexpected()) };
     Ok(receipt.map(|_| WentBack { generation, stale }))
-}
-
-/// A reply of another sort than what was asked for; the rules never give one.
-fn unexpected() -> Error {
-    Rejection::refused("unexpected", "the reply does not fit the question", "this is a defect: please report it").into()
 }

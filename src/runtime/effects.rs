@@ -71,10 +71,10 @@ pub(super) async fn dispatch<E: Entity>(kind: Arc<KindState<E>>, handler: Arc<im
                 running.insert(task.id(), name);
             }
         }
-        let next_retry = failed.values().map(|retry| retry.at.remaining()).min().unwrap_or(LOOK_AGAIN);
+        let pause = until_next_look(&failed, &running, kind.shared.options.effects_most);
         let (task, outcome) = tokio::select! {
             () = kind.owing.notified() => continue,
-            () = tokio::time::sleep(next_retry.clamp(Duration::from_millis(1), LOOK_AGAIN)) => continue,
+            () = tokio::time::sleep(pause) => continue,
             Some(done) = tasks.join_next_with_id() => match done {
                 Ok((task, outcome)) => (task, outcome),
                 Err(error) => (error.id(), Err(error.to_string())),
@@ -90,6 +90,17 @@ pub(super) async fn dispatch<E: Entity>(kind: Arc<KindState<E>>, handler: Arc<im
             }
         }
     }
+}
+
+/// How long there is nothing to do by itself: until a retry is due that could begin. One that is being tried, and all of
+/// them while there is no room, wait for a task to end, which is told.
+fn until_next_look(failed: &HashMap<Name, Retry>, running: &HashMap<tokio::task::Id, Name>, most: usize) -> Duration {
+    if running.len() >= most {
+        return LOOK_AGAIN;
+    }
+    let waiting = failed.iter().filter(|(name, _)| !running.values().any(|other| other == *name));
+    let next = waiting.map(|(_, retry)| retry.at.remaining()).min().unwrap_or(LOOK_AGAIN);
+    next.clamp(Duration::from_millis(1), LOOK_AGAIN)
 }
 
 fn name_of<E: Entity>(owed: &Owed<E>) -> Name {
@@ -122,5 +133,32 @@ async fn carry_out<E: Entity>(
     match kind.ask_as_runtime(&id, Ask::Answer { key, revision, command }).await {
         Ok(()) | Err(AskError::Stopped) => Ok(()),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(key: &str) -> Name {
+        (EntityId::new("e").unwrap(), key.to_owned(), 1)
+    }
+
+    fn overdue() -> Retry {
+        Retry { at: Moment::current(), pause: RETRY_FIRST }
+    }
+
+    #[tokio::test]
+    async fn a_retry_that_can_t_begin_is_not_looked_for_over_and_over() {
+        let mut tasks = tokio::task::JoinSet::new();
+        let mut task = || tasks.spawn(async {}).id();
+        let failed = HashMap::from([(name("failed"), overdue())]);
+        let nobody = HashMap::new();
+        assert_eq!(until_next_look(&failed, &nobody, 2), Duration::from_millis(1), "it is due and can begin");
+        let itself = HashMap::from([(task(), name("failed"))]);
+        assert_eq!(until_next_look(&failed, &itself, 2), LOOK_AGAIN, "it is being tried");
+        let others = HashMap::from([(task(), name("one")), (task(), name("two"))]);
+        assert_eq!(until_next_look(&failed, &others, 2), LOOK_AGAIN, "there is no room for it");
+        assert_eq!(until_next_look(&HashMap::new(), &nobody, 2), LOOK_AGAIN, "nothing failed");
     }
 }

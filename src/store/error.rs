@@ -85,7 +85,7 @@ pub enum StoreError {
         cause: String,
     },
     /// The frames asked for are no longer in the log.
-    #[error("frames before {oldest:?} are no longer in the log")]
+    #[error("frames before {} are no longer in the log", oldest.0)]
     Gone {
         /// The oldest that is.
         oldest: super::Position,
