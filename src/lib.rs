@@ -1,10 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "tasks")]
+mod agents;
 mod api;
 mod domain;
 mod engine;
 mod runtime;
 mod store;
+#[cfg(feature = "tasks")]
+mod vcs;
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]

@@ -1,0 +1,12 @@
+//! What does a stage's work: a command in a session of its own, its output line by line, and its sure end.
+//!
+//! An agent is a program that the configuration names. It is given a prompt and a worktree, and says what it has to say in
+//! lines. It may fork, leave its group, fill the disk, or never end: whatever it does, [`Agent::end`] and
+//! [`end_leftovers`] find it and all that came of it, by its control group where the system has one, by the mark in its
+//! environment, by its process id and start time, and by who still stands in the worktree.
+
+mod error;
+mod types;
+
+pub use error::AgentError;
+pub use types::{Ended, Launch, Line, Mark, PromptBy, Said, Sandbox, Started, Stream, Todo};
