@@ -58,8 +58,7 @@ impl Entity for Recipe {
             Command::Reset { stage } => {
                 let count = lines.get(stage).ok_or_else(|| Rejection::not_found("stage", stage))?;
                 let line = PlanLine::new(Fate::Cleared, stage, format!("{count} lines"), "the stage starts over");
-                let verb =
-                    Verb { name: "reset", stage: Some(stage.clone()), affects: vec![stage.clone()], lines: vec![line] };
+                let verb = Verb::new("reset", Some(stage.clone()), vec![stage.clone()], vec![line]);
                 let reset = Decision::reply(0).raise(stage, Inherit::Nothing).event(Event::Emptied(stage.clone()));
                 Ok(reset.verb(verb))
             }

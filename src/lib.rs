@@ -20,7 +20,7 @@ pub use api::{
     Workshops,
 };
 pub use domain::{
-    Decision, Digest, Entity, EntityId, Fate, Fence, Generation, Inherit, Input, Plan, PlanLine, PlanToken, Read,
+    Decision, Digest, Entity, EntityId, Fate, Fence, Generation, Inherit, Input, Part, Plan, PlanLine, PlanToken, Read,
     Rejection, StageId, Target, Timestamp, Verb, limits, workshop,
 };
 pub use engine::{

@@ -31,7 +31,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("actix", &["runtime/"]),
     ("anstream", &["cli/"]),
-    ("bincode", &["engine/codec.rs", "domain/workshop/content.rs"]),
+    ("bincode", &["engine/codec.rs", "domain/stored.rs"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/"]),
     ("comfy_table", &["cli/"]),

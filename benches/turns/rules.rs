@@ -16,7 +16,15 @@ pub(crate) fn run(quick: bool, table: &mut Table) -> Result<()> {
     let times = if quick { 20_000 } else { 200_000 };
     let (fences, found) = (BTreeMap::new(), HashMap::new());
     let id = EntityId::new("bench")?;
-    let input = |revision| Input { id: &id, now: Timestamp::default(), revision, fences: &fences, found: &found };
+    let input = |revision| Input {
+        id: &id,
+        by: "ann",
+        reason: None,
+        now: Timestamp::default(),
+        revision,
+        fences: &fences,
+        found: &found,
+    };
     let mut state = Workshop::default();
     let create = Command::Create { title: "Bench".into(), template: Box::new(template()?) };
     let created = WorkshopKind::decide(&state, &create, &input(0))?;

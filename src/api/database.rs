@@ -87,7 +87,7 @@ impl Options {
         self
     }
 
-    /// How many effects of one kind are carried out at a time. 16.
+    /// How many effects of one kind and lane are carried out at a time. 16.
     #[must_use]
     pub fn effects_most(mut self, most: usize) -> Self {
         self.runtime.effects_most = most.max(1);

@@ -82,6 +82,19 @@ pub trait Entity: Sized + Clone + Debug + Send + Sync + 'static {
         let _ = key;
         None
     }
+
+    /// The command that begins the undo of a verb which the world has to take back first; `saved` is the state before
+    /// that verb. What finishes it says so with [`Decision::undoes`]. With none, the undo is one turn.
+    fn begin_undo(saved: &Self::State, point: u64) -> Option<Self::Command> {
+        let _ = (saved, point);
+        None
+    }
+
+    /// The undo point that an undo under way needs: it is neither purged nor let go meanwhile.
+    fn undoing(state: &Self::State) -> Option<u64> {
+        let _ = state;
+        None
+    }
 }
 
 /// Where a command works.
@@ -121,6 +134,10 @@ impl Digest {
 pub struct Input<'a> {
     /// The entity that is asked.
     pub id: &'a EntityId,
+    /// Who asks.
+    pub by: &'a str,
+    /// Why, if they said.
+    pub reason: Option<&'a str>,
     /// The time of the turn.
     pub now: Timestamp,
     /// How many turns the entity has had; 0 if nobody has created it.
@@ -161,14 +178,18 @@ pub struct Decision<E: Entity> {
     pub content: Vec<(StageId, Vec<u8>, Vec<u8>)>,
     /// Things that all entities share, stored once by their digest.
     pub shared: Vec<(Digest, Vec<u8>)>,
-    /// Effects owed. One of the same key that is still owed is replaced.
-    pub effects: Vec<(String, E::Effect)>,
+    /// Effects owed (`Some`), or owed no longer (`None`), by key. One of the same key that is still owed is replaced. What
+    /// the key has before its first `/` is its lane: lanes don't wait for each other.
+    pub effects: Vec<(String, Option<E::Effect>)>,
     /// Timers set (`Some`) or stopped (`None`), by key.
     pub timers: Vec<(String, Option<Timestamp>)>,
     /// Stages that changed without content written to them.
     pub touches: Vec<StageId>,
     /// Set when the turn goes back or overrules: it can be previewed and undone, and is audited.
     pub verb: Option<Verb>,
+    /// The undo point that this turn takes back, the world having taken it back before: [`Entity::begin_undo`]. What
+    /// happened comes after that.
+    pub undoes: Option<u64>,
 }
 
 impl<E: Entity> Decision<E> {
@@ -184,6 +205,7 @@ impl<E: Entity> Decision<E> {
             timers: Vec::new(),
             touches: Vec::new(),
             verb: None,
+            undoes: None,
         }
     }
 
@@ -211,7 +233,14 @@ impl<E: Entity> Decision<E> {
     /// And this is owed to the world.
     #[must_use]
     pub fn effect(mut self, key: impl Into<String>, effect: E::Effect) -> Self {
-        self.effects.push((key.into(), effect));
+        self.effects.push((key.into(), Some(effect)));
+        self
+    }
+
+    /// And this is owed no longer.
+    #[must_use]
+    pub fn no_effect(mut self, key: impl Into<String>) -> Self {
+        self.effects.push((key.into(), None));
         self
     }
 
@@ -231,6 +260,7 @@ impl<E: Entity> Decision<E> {
             && self.effects.is_empty()
             && self.timers.is_empty()
             && self.verb.is_none()
+            && self.undoes.is_none()
     }
 }
 
@@ -246,4 +276,30 @@ pub struct Verb {
     pub affects: Vec<StageId>,
     /// What happens to what, and why.
     pub lines: Vec<PlanLine>,
+    /// How much of it is this turn.
+    pub part: Part,
+    /// What a plan of it rests on: the plan holds as long as this is the same. `None` for everything: it holds as long as
+    /// the entity has no other turn.
+    pub rests_on: Option<Digest>,
+}
+
+impl Verb {
+    /// A verb that is one turn, and whose plan rests on everything.
+    pub fn new(name: &'static str, stage: Option<StageId>, affects: Vec<StageId>, lines: Vec<PlanLine>) -> Self {
+        Self { name, stage, affects, lines, part: Part::Whole, rests_on: None }
+    }
+}
+
+/// How much of a verb a turn is. One that moves more than the entity is begun, done in the world, and finished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All of it: it can be previewed, is audited and leaves an undo point.
+    Whole,
+    /// The beginning: it can be previewed and is audited. An effect is owed whose answer finishes it.
+    Begun,
+    /// The end: it leaves the undo point, on behalf of who began it.
+    Finished {
+        /// Who began it.
+        by: String,
+    },
 }

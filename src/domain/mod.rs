@@ -7,10 +7,12 @@ pub mod limits;
 mod plan;
 mod rejection;
 pub mod stage_graph;
+mod stored;
+pub mod task;
 mod time;
 pub mod workshop;
 
-pub use entity::{Decision, Digest, Entity, Input, Read, Target, Verb};
+pub use entity::{Decision, Digest, Entity, Input, Part, Read, Target, Verb};
 pub use fence::{Fence, Generation, Inherit};
 pub use id::{EntityId, StageId};
 pub use plan::{Fate, Plan, PlanLine, PlanToken};

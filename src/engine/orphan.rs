@@ -7,7 +7,7 @@ use super::codec::Tag;
 use super::instance::Instance;
 use super::proposal::Proposal;
 use super::record::{Change, Orphan};
-use super::request::Failure;
+use super::request::{Failure, Terms};
 use crate::domain::limits::ORPHANS_MAX;
 use crate::domain::{Entity, Fate, Generation, PlanLine, Rejection, Target, Timestamp, Verb};
 use crate::store::Store;
@@ -80,12 +80,18 @@ impl<E: Entity> Instance<E> {
     }
 
     /// Runs an orphan's command under the generation that holds now. If the rules refuse it, the orphan stays.
-    pub(super) fn adopt(&self, number: u64, store: &dyn Store, now: Timestamp) -> Result<Proposal<E>, Failure> {
+    pub(super) fn adopt(
+        &self,
+        number: u64,
+        terms: &Terms,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<Proposal<E>, Failure> {
         let orphan = self.orphan(number)?;
         let late = self.late_command(number, store)?;
         let mut command = late.ok_or_else(|| Rejection::not_found("orphan", number))?.command;
         E::retarget(&mut command, self.record.fence(&orphan.stage).generation);
-        let mut proposal = self.decide(&command, store, now)?;
+        let mut proposal = self.decide(&command, terms, store, now)?;
         if proposal.late.is_some() {
             // The kind does not retarget this command: it is kept as it is.
             return Ok(proposal);
@@ -97,7 +103,7 @@ impl<E: Entity> Instance<E> {
             let why = "it is written as if it came now";
             let lines = vec![PlanLine::new(Fate::Restored, &orphan.stage, what, why)];
             let stage = Some(orphan.stage.clone());
-            proposal.verb = Some(Verb { name: "adopt", stage, affects: Vec::new(), lines });
+            proposal.verb = Some(Verb::new("adopt", stage, Vec::new(), lines));
             proposal.for_good = true;
         }
         Ok(proposal)
@@ -112,7 +118,7 @@ impl<E: Entity> Instance<E> {
         let stage = Some(orphan.stage.clone());
         proposal.changes.push(Change::OrphanGone(number));
         proposal.extra.delete(self.keys.orphan(number));
-        proposal.verb = Some(Verb { name: "discard", stage, affects: Vec::new(), lines: vec![line] });
+        proposal.verb = Some(Verb::new("discard", stage, Vec::new(), vec![line]));
         proposal.for_good = true;
         Ok(proposal)
     }

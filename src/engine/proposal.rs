@@ -6,9 +6,9 @@ use super::codec::Tag;
 use super::instance::Instance;
 use super::keys::{self, EntityKeys};
 use super::record::{Change, Record};
-use super::request::{Answer, Ask, Failure};
+use super::request::{Answer, Ask, Failure, Terms};
 use crate::domain::limits::{CONTENT_PATH_BYTES_MAX, STAGES_MAX, TIMERS_MAX};
-use crate::domain::{Decision, Entity, Fence, Inherit, Read, Rejection, StageId, Target, Timestamp, Verb};
+use crate::domain::{Decision, Entity, Fence, Inherit, Part, Read, Rejection, StageId, Target, Timestamp, Verb};
 use crate::store::{Batch, Store, Urgency};
 
 /// What the keys of the engine's own timers begin with.
@@ -26,7 +26,7 @@ pub(super) struct Proposal<E: Entity> {
     pub(super) content: Vec<(StageId, Vec<u8>, Vec<u8>)>,
     /// Whatever else goes into the batch.
     pub(super) extra: Batch,
-    pub(super) effects: Vec<(String, E::Effect)>,
+    pub(super) effects: Vec<(String, Option<E::Effect>)>,
     pub(super) timers: Vec<(String, Option<Timestamp>)>,
     /// Set for what is audited and can be previewed.
     pub(super) verb: Option<Verb>,
@@ -147,7 +147,7 @@ impl<E: Entity> Proposal<E> {
 
     /// Whether it leaves an undo point.
     pub(super) fn undoable(&self) -> bool {
-        self.verb.is_some() && !self.for_good
+        self.verb.as_ref().is_some_and(|verb| verb.part != Part::Begun) && !self.for_good
     }
 
     /// The fence that a stage has once this is done.
@@ -183,21 +183,42 @@ impl<E: Entity> Proposal<E> {
 
 impl<E: Entity> Instance<E> {
     /// What a request would do now. Changes nothing.
-    pub(super) fn propose(&self, ask: Ask<E>, store: &dyn Store, now: Timestamp) -> Result<Proposal<E>, Failure> {
+    pub(super) fn propose(
+        &self,
+        ask: Ask<E>,
+        terms: &Terms,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<Proposal<E>, Failure> {
         match ask {
-            Ask::Command(command) | Ask::Draft(command) => self.decide(&command, store, now),
+            Ask::Command(command) | Ask::Draft(command) => self.decide(&command, terms, store, now),
             Ask::Flush => Ok(Proposal::nothing()),
-            Ask::Undo(point) => self.undo(point, store),
-            Ask::Adopt(number) => self.adopt(number, store, now),
+            Ask::Undo(point) => self.undo(point, terms, store, now),
+            Ask::Adopt(number) => self.adopt(number, terms, store, now),
             Ask::Discard(number) => self.discard(number),
             Ask::Purge => self.purge(),
-            Ask::Timer { key, due } => self.timer(&key, due, store, now),
-            Ask::Answer { key, revision, command } => self.answer(&key, revision, command, store, now),
+            Ask::Timer { key, due } => self.timer(&key, due, terms, store, now),
+            Ask::Answer { key, revision, command } => {
+                let Some(mut proposal) = self.answer(&key, revision, command, terms, store, now)? else {
+                    return Ok(Proposal::nothing());
+                };
+                if !proposal.effects.iter().any(|(owed, _)| *owed == key) {
+                    proposal.effects.push((key, None));
+                }
+                Ok(proposal)
+            }
         }
     }
 
     /// A timer is due. One that was set anew or stopped meanwhile does nothing.
-    fn timer(&self, key: &str, due: Timestamp, store: &dyn Store, now: Timestamp) -> Result<Proposal<E>, Failure> {
+    fn timer(
+        &self,
+        key: &str,
+        due: Timestamp,
+        terms: &Terms,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<Proposal<E>, Failure> {
         if self.record.timers.get(key) != Some(&due) {
             // Nothing, but that a key which nobody will ever ask for again goes.
             let mut proposal = Proposal::nothing();
@@ -207,7 +228,7 @@ impl<E: Entity> Instance<E> {
         let mut proposal = if key == super::undo::EXPIRY_TIMER {
             self.expire(now)
         } else {
-            self.refused_is_nothing(E::on_timer(key), store, now)?
+            self.refused_is_nothing(E::on_timer(key), terms, store, now)?
         };
         if !proposal.timers.iter().any(|(set, _)| set == key) {
             proposal.timers.push((key.to_owned(), None));
@@ -215,35 +236,32 @@ impl<E: Entity> Instance<E> {
         Ok(proposal)
     }
 
-    /// The world answered an effect. One that was replaced or answered meanwhile does nothing.
+    /// The world answered an effect. One that was replaced or answered meanwhile is none.
     fn answer(
         &self,
         key: &str,
         revision: u64,
         command: Option<E::Command>,
+        terms: &Terms,
         store: &dyn Store,
         now: Timestamp,
-    ) -> Result<Proposal<E>, Failure> {
-        let stored = self.keys.effect(key);
-        let owed: Option<(u64, E::Effect)> = self.fetch_as(store, &stored, Tag::Effect)?;
+    ) -> Result<Option<Proposal<E>>, Failure> {
+        let owed: Option<(u64, E::Effect)> = self.fetch_as(store, &self.keys.effect(key), Tag::Effect)?;
         if owed.is_none_or(|(owed, _)| owed != revision) {
-            return Ok(Proposal::nothing());
+            return Ok(None);
         }
-        let mut proposal = self.refused_is_nothing(command, store, now)?;
-        if !proposal.effects.iter().any(|(owed, _)| owed == key) {
-            proposal.extra.delete(stored);
-        }
-        Ok(proposal)
+        self.refused_is_nothing(command, terms, store, now).map(Some)
     }
 
     /// A command that nobody waits for: if the rules refuse it, the rest of the turn goes on without it.
     fn refused_is_nothing(
         &self,
         command: Option<E::Command>,
+        terms: &Terms,
         store: &dyn Store,
         now: Timestamp,
     ) -> Result<Proposal<E>, Failure> {
-        match command.map(|command| self.decide(&command, store, now)) {
+        match command.map(|command| self.decide(&command, terms, store, now)) {
             None => Ok(Proposal::nothing()),
             Some(Err(Failure::Rejected(rejection))) => {
                 tracing::info!(kind = E::KIND, id = %self.keys.id(), %rejection, "a timer's or an effect's command was refused");

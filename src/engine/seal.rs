@@ -11,7 +11,7 @@ use super::record::{Change, Entry, Record, UndoPoint};
 use super::request::{Failure, Terms};
 use super::undo::EXPIRY_TIMER;
 use crate::domain::limits::UNDO_POINTS_MAX;
-use crate::domain::{Entity, EntityId, Generation, PlanLine, StageId, Timestamp};
+use crate::domain::{Entity, EntityId, Generation, Part, PlanLine, StageId, Timestamp};
 use crate::store::Batch;
 
 /// Who did what, why, and what it did: written in the batch of the turn it is about.
@@ -97,7 +97,11 @@ impl<E: Entity> Sealed<E> {
             self.batch.put(key, value);
         }
         for (key, effect) in &proposal.effects {
-            self.batch.put(instance.keys.effect(key), instance.encode(Tag::Effect, &(revision, effect))?);
+            let stored = instance.keys.effect(key);
+            match effect {
+                Some(effect) => self.batch.put(stored, instance.encode(Tag::Effect, &(revision, effect))?),
+                None => self.batch.delete(stored),
+            }
         }
         let mut changes = proposal.all_changes();
         for change in &mut changes {
@@ -111,7 +115,9 @@ impl<E: Entity> Sealed<E> {
             self.batch.put(instance.keys.undo(point.number), state);
             let mut gone = Vec::new();
             if before.undo_points.len() >= UNDO_POINTS_MAX {
-                gone.extend(before.undo_points.first().map(|oldest| oldest.number));
+                let under_way = E::undoing(&before.state);
+                let mut numbers = before.undo_points.iter().map(|point| point.number);
+                gone.extend(numbers.find(|number| Some(*number) != under_way));
                 changes.push(Change::UndoPointsGone(gone));
             }
             if !before.timers.contains_key(EXPIRY_TIMER) {
@@ -119,7 +125,8 @@ impl<E: Entity> Sealed<E> {
             }
             changes.push(Change::UndoPoint(Box::new(point)));
         }
-        if let Some(verb) = &proposal.verb {
+        // One that is finished was audited when it was begun, by who asked and why.
+        if let Some(verb) = proposal.verb.as_ref().filter(|verb| !matches!(verb.part, Part::Finished { .. })) {
             let audit = Self::audit(instance, &proposal, verb, before, terms, now);
             self.batch.put(instance.keys.audit(revision), instance.encode(Tag::Audit, &audit)?);
         }
@@ -228,7 +235,10 @@ impl<E: Entity> Sealed<E> {
             verb: verb.map_or("", |verb| verb.name).to_owned(),
             stage: verb.and_then(|verb| verb.stage.clone()),
             at: now,
-            by: terms.by.clone(),
+            by: match verb.map(|verb| &verb.part) {
+                Some(Part::Finished { by }) => by.clone(),
+                _ => terms.by.clone(),
+            },
             until: now.after(instance.options.undo_retention),
             revision: before.revision + 1,
             fences: proposal.affected().into_iter().map(|stage| (stage.clone(), before.fence(&stage))).collect(),

@@ -62,7 +62,7 @@ impl<E: Entity> Instance<E> {
             Ask::Draft(command) => Some(E::draft_key(command)),
             _ => None,
         };
-        let proposal = self.propose(ask, store, now)?;
+        let proposal = self.propose(ask, &terms, store, now)?;
         if let Some(plan) = self.checked_plan(&proposal, &terms, asked, now)? {
             return Ok(self.answered(Answer::Plan(Box::new(plan)), None));
         }
@@ -210,8 +210,10 @@ impl<E: Entity> Instance<E> {
         let Sealed { batch, entries, rebased, timer, garbage, .. } = sealed;
         self.take_in(&entries, rebased);
         let revision = self.record.revision;
-        let owed = |(key, effect)| Owed { id: self.keys.id().clone(), key, revision, effect };
-        let effects = effects.into_iter().map(owed).collect();
+        let owed = |(key, effect): (String, Option<_>)| {
+            effect.map(|effect| Owed { id: self.keys.id().clone(), key, revision, effect })
+        };
+        let effects = effects.into_iter().filter_map(owed).collect();
         let ticket = self.sent(&batch);
         Ok(Commit { batch, ticket, effects, timer, garbage })
     }
@@ -265,15 +267,18 @@ impl<E: Entity> Instance<E> {
         now: Timestamp,
     ) -> Result<Plan, Failure> {
         let revision = self.committed().revision;
-        let drafts = self.held.as_ref().map(Held::version);
         let asked = asked.unwrap_or_default();
-        let seen = self.encode(Tag::Digested, &(E::KIND, self.keys.id().as_str(), asked, revision, drafts))?;
+        let rests_on = match verb.rests_on {
+            Some(digest) => self.encode(Tag::Digested, &digest)?,
+            None => self.encode(Tag::Digested, &(revision, self.held.as_ref().map(Held::version)))?,
+        };
+        let seen = self.encode(Tag::Digested, &(E::KIND, self.keys.id().as_str(), asked, rests_on))?;
         let token: String = sha2::Sha256::digest(seen).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         Ok(Plan {
             verb: verb.name.to_owned(),
             stage: verb.stage.clone(),
             lines: verb.lines.clone(),
-            undo_until: proposal.undoable().then(|| now.after(self.options.undo_retention)),
+            undo_until: (!proposal.for_good).then(|| now.after(self.options.undo_retention)),
             revision,
             drafts: self.pending(),
             token: PlanToken(token),
@@ -284,6 +289,7 @@ impl<E: Entity> Instance<E> {
     pub(super) fn decide(
         &self,
         command: &E::Command,
+        terms: &Terms,
         store: &dyn Store,
         now: Timestamp,
     ) -> Result<Proposal<E>, Failure> {
@@ -300,7 +306,8 @@ impl<E: Entity> Instance<E> {
         }
         let found = self.find(store, E::reads(&self.record.state, command))?;
         let Record { revision, fences, .. } = &self.record;
-        let input = Input { id: self.keys.id(), now, revision: *revision, fences, found: &found };
+        let (by, reason) = (terms.by.as_str(), terms.reason.as_deref());
+        let input = Input { id: self.keys.id(), by, reason, now, revision: *revision, fences, found: &found };
         let decision = E::decide(&self.record.state, command, &input)?;
         // Asked last, so that a stage that does not exist is refused as such.
         if let (Some(target), Some(given)) = (&target, given) {
@@ -310,7 +317,12 @@ impl<E: Entity> Instance<E> {
                 return Err(Rejection::invalid("generation", problem).into());
             }
         }
-        Ok(Proposal::of(decision, target, &found, &self.record)?)
+        let undoes = decision.undoes;
+        let proposal = Proposal::of(decision, target, &found, &self.record)?;
+        match undoes {
+            Some(point) => self.finish_undo(point, proposal, store),
+            None => Ok(proposal),
+        }
     }
 
     /// The fence that a stage has once the changes are in.

@@ -3,12 +3,15 @@
 //! An undo point remembers the kind's state and the fences as they were before its verb. Undo raises each fence to a new
 //! layer over the remembered ones, which never changed since, and asks the kind to put the affected stages back as they
 //! were. It is a verb itself, so it leaves an undo point of its own.
+//!
+//! Where the world has to be put back too, the kind begins the undo with a command of its own, and the turn that takes
+//! the world's answer in finishes it ([`Decision::undoes`](crate::domain::Decision::undoes)).
 
 use super::codec::Tag;
 use super::instance::Instance;
 use super::proposal::Proposal;
 use super::record::{Change, UndoPoint};
-use super::request::Failure;
+use super::request::{Failure, Terms};
 use crate::domain::{Entity, Fate, PlanLine, Rejection, Timestamp, Verb};
 use crate::store::Store;
 
@@ -16,11 +19,52 @@ use crate::store::Store;
 pub(super) const EXPIRY_TIMER: &str = "restage.undo-expiry";
 
 impl<E: Entity> Instance<E> {
-    /// Takes back the verb of an undo point, or the newest that was not taken back.
-    pub(super) fn undo(&self, number: Option<u64>, store: &dyn Store) -> Result<Proposal<E>, Failure> {
+    /// Takes back the verb of an undo point, or the newest that was not taken back; or begins to.
+    pub(super) fn undo(
+        &self,
+        number: Option<u64>,
+        terms: &Terms,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<Proposal<E>, Failure> {
         let point = self.undo_point(number)?;
+        let saved = self.saved(point, store)?;
+        let begin = E::begin_undo(&saved, point.number);
+        let whole = self.taken_back(point, saved)?;
+        let Some(command) = begin else { return Ok(whole) };
+        let mut begun = self.decide(&command, terms, store, now)?;
+        begun.needs_plan = whole.needs_plan;
+        if let (Some(verb), Some(whole)) = (&mut begun.verb, whole.verb) {
+            verb.lines.splice(0..0, whole.lines);
+        }
+        Ok(begun)
+    }
+
+    /// A turn of the kind that finishes the undo of a point: that, and then what it does itself.
+    pub(super) fn finish_undo(
+        &self,
+        number: u64,
+        finish: Proposal<E>,
+        store: &dyn Store,
+    ) -> Result<Proposal<E>, Failure> {
+        let point = self.undo_point(Some(number))?;
+        let mut whole = self.taken_back(point, self.saved(point, store)?)?;
+        whole.needs_plan = false;
+        if let (Some(verb), Some(finish)) = (&mut whole.verb, &finish.verb) {
+            verb.part = finish.part.clone();
+        }
+        whole.changes.extend(finish.changes);
+        finish.touched.into_iter().for_each(|(stage, written)| *whole.touched.entry(stage).or_default() |= written);
+        let Proposal { answer, stage, content, extra, effects, timers, .. } = finish;
+        Ok(Proposal { answer, stage, content, extra, effects, timers, ..whole })
+    }
+
+    fn saved(&self, point: &UndoPoint, store: &dyn Store) -> Result<E::State, Failure> {
         let saved = self.fetch_as::<E::State>(store, &self.keys.undo(point.number), Tag::Undo)?;
-        let saved = saved.ok_or_else(|| Rejection::not_found("undo point", point.number))?;
+        Ok(saved.ok_or_else(|| Rejection::not_found("undo point", point.number))?)
+    }
+
+    fn taken_back(&self, point: &UndoPoint, saved: E::State) -> Result<Proposal<E>, Failure> {
         let by = self.record.numbered + 1;
         let stages: Vec<_> = point.fences.keys().cloned().collect();
         let mut proposal = Proposal::nothing();
@@ -45,7 +89,7 @@ impl<E: Entity> Instance<E> {
         }
         proposal.changes.push(Change::Undone(point.number, Box::new(saved), stages.clone(), by));
         proposal.stage.clone_from(&point.stage);
-        proposal.verb = Some(Verb { name: "undo", stage: point.stage.clone(), affects: stages, lines });
+        proposal.verb = Some(Verb::new("undo", point.stage.clone(), stages, lines));
         Ok(proposal)
     }
 
@@ -70,7 +114,9 @@ impl<E: Entity> Instance<E> {
     /// Lets go of the undo points whose time has come, and sets the timer for the next.
     pub(super) fn expire(&self, now: Timestamp) -> Proposal<E> {
         let mut proposal = Proposal::nothing();
-        let (gone, kept): (Vec<_>, Vec<_>) = self.record.undo_points.iter().partition(|point| point.until <= now);
+        let under_way = E::undoing(&self.record.state);
+        let over = |point: &&UndoPoint| point.until <= now && Some(point.number) != under_way;
+        let (gone, kept): (Vec<_>, Vec<_>) = self.record.undo_points.iter().partition(over);
         if !gone.is_empty() {
             proposal.changes.push(Change::UndoPointsGone(gone.iter().map(|point| point.number).collect()));
         }
@@ -80,6 +126,10 @@ impl<E: Entity> Instance<E> {
 
     /// Deletes for good what undo points and orphans keep. What is read now is not touched.
     pub(super) fn purge(&self) -> Result<Proposal<E>, Failure> {
+        if let Some(point) = E::undoing(&self.record.state) {
+            let why = format!("undo point {point} is being taken back");
+            return Err(Rejection::conflict("purging", why, "ask again when that is done").into());
+        }
         if self.record.undo_points.is_empty() && self.record.orphans.is_empty() {
             let why = "there are no undo points and no orphans";
             return Err(Rejection::conflict("there is nothing to purge", why, "").into());
@@ -105,7 +155,7 @@ impl<E: Entity> Instance<E> {
         if self.record.timers.contains_key(EXPIRY_TIMER) {
             proposal.timers.push((EXPIRY_TIMER.into(), None));
         }
-        proposal.verb = Some(Verb { name: "purge", stage: None, affects: Vec::new(), lines });
+        proposal.verb = Some(Verb::new("purge", None, Vec::new(), lines));
         proposal.for_good = true;
         Ok(proposal)
     }

@@ -64,7 +64,7 @@ pub(super) async fn dispatch<E: Entity>(kind: Arc<KindState<E>>, handler: Arc<im
         for owed in owed {
             let name = name_of(&owed);
             let waits = failed.get(&name).is_some_and(|retry| !retry.at.is_over());
-            let room = running.len() < kind.shared.options.effects_most;
+            let room = lane_has_room(&running, &name, kind.shared.options.effects_most);
             if room && !waits && !running.values().any(|other| *other == name) {
                 let (kind, handler) = (Arc::clone(&kind), Arc::clone(&handler));
                 let task = tasks.spawn(async move { carry_out(&kind, handler.as_ref(), owed).await });
@@ -92,13 +92,20 @@ pub(super) async fn dispatch<E: Entity>(kind: Arc<KindState<E>>, handler: Arc<im
     }
 }
 
+/// Whether one more can begin: so many of a lane are carried out at a time, whatever other lanes do. An effect's lane is
+/// what its key has before the first `/`.
+fn lane_has_room(running: &HashMap<tokio::task::Id, Name>, name: &Name, most: usize) -> bool {
+    let lane = |name: &Name| name.1.split('/').next().unwrap_or_default().to_owned();
+    let own = lane(name);
+    running.values().filter(|other| lane(other) == own).count() < most
+}
+
 /// How long there is nothing to do by itself: until a retry is due that could begin. One that is being tried, and all of
-/// them while there is no room, wait for a task to end, which is told.
+/// a lane while that has no room, wait for a task to end, which is told.
 fn until_next_look(failed: &HashMap<Name, Retry>, running: &HashMap<tokio::task::Id, Name>, most: usize) -> Duration {
-    if running.len() >= most {
-        return LOOK_AGAIN;
-    }
-    let waiting = failed.iter().filter(|(name, _)| !running.values().any(|other| other == *name));
+    let waiting = failed
+        .iter()
+        .filter(|(name, _)| !running.values().any(|other| other == *name) && lane_has_room(running, name, most));
     let next = waiting.map(|(_, retry)| retry.at.remaining()).min().unwrap_or(LOOK_AGAIN);
     next.clamp(Duration::from_millis(1), LOOK_AGAIN)
 }
@@ -157,8 +164,10 @@ mod tests {
         assert_eq!(until_next_look(&failed, &nobody, 2), Duration::from_millis(1), "it is due and can begin");
         let itself = HashMap::from([(task(), name("failed"))]);
         assert_eq!(until_next_look(&failed, &itself, 2), LOOK_AGAIN, "it is being tried");
-        let others = HashMap::from([(task(), name("one")), (task(), name("two"))]);
+        let others = HashMap::from([(task(), name("failed/1")), (task(), name("failed/2"))]);
         assert_eq!(until_next_look(&failed, &others, 2), LOOK_AGAIN, "there is no room for it");
+        let lanes = HashMap::from([(task(), name("one")), (task(), name("two"))]);
+        assert_eq!(until_next_look(&failed, &lanes, 2), Duration::from_millis(1), "other lanes are full, not its own");
         assert_eq!(until_next_look(&HashMap::new(), &nobody, 2), LOOK_AGAIN, "nothing failed");
     }
 }

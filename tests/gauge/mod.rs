@@ -96,7 +96,7 @@ impl Entity for Gauge {
             }
             Command::Reset => {
                 let line = PlanLine::new(Fate::Cleared, &stage(), "all lines", "the stage starts over");
-                let verb = Verb { name: "reset", stage: Some(stage()), affects: vec![stage()], lines: vec![line] };
+                let verb = Verb::new("reset", Some(stage()), vec![stage()], vec![line]);
                 let reset = Decision::reply((generation + 1, 0)).raise(&stage(), Inherit::Nothing);
                 reset.event(Event::Emptied).verb(verb)
             }

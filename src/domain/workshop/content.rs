@@ -1,11 +1,11 @@
 //! Where the content of a step lies, and the form it is kept in.
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::message::StoredMessage;
 use super::state::Fingerprint;
 use crate::domain::Rejection;
+use crate::domain::stored::decode;
 
 /// Where the summary of a step lies.
 pub const SUMMARY_PATH: &[u8] = b"s";
@@ -53,29 +53,4 @@ impl StoredMessage {
 /// [`Rejection::Refused`] with the code `damaged` when it is not a summary.
 pub fn summary_from_bytes(bytes: &[u8]) -> Result<Vec<String>, Rejection> {
     decode("summary", bytes)
-}
-
-/// The first byte of everything encoded here: the form of what follows.
-const FORM: u8 = 1;
-
-pub(super) fn encode<T: Serialize>(what: &str, value: &T) -> Result<Vec<u8>, Rejection> {
-    let mut bytes = vec![FORM];
-    bincode::serde::encode_into_std_write(value, &mut bytes, bincode::config::standard())
-        .map_err(|error| Rejection::invalid(what, error.to_string()))?;
-    Ok(bytes)
-}
-
-pub(super) fn decode<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, Rejection> {
-    let damaged = |why: String| {
-        Rejection::refused("damaged", format!("a stored {what} can't be read: {why}"), "verify the store")
-    };
-    let Some((&FORM, rest)) = bytes.split_first() else {
-        return Err(damaged("it is not of a known form".into()));
-    };
-    let config = bincode::config::standard().with_limit::<{ crate::domain::limits::TURN_BYTES_MAX }>();
-    match bincode::serde::decode_from_slice(rest, config) {
-        Ok((value, read)) if read == rest.len() => Ok(value),
-        Ok(_) => Err(damaged("something follows it".into())),
-        Err(error) => Err(damaged(error.to_string())),
-    }
 }

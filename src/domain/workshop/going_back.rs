@@ -27,7 +27,8 @@ pub(super) fn reset(turn: &mut Turn<'_>, stage: &StageId) -> Result<(), Rejectio
     let generation = turn.raise(stage, Inherit::Nothing);
     turn.set(stage, Cause::Reset, over);
     let stale = cascade(turn, stage);
-    turn.decision.effects.push((format!("greet/{stage}"), Effect::Greet { stage: stage.clone(), generation }));
+    let greet = Effect::Greet { stage: stage.clone(), generation };
+    turn.decision.effects.push((format!("greet/{stage}"), Some(greet)));
 
     let mut lines: Vec<PlanLine> = content_of(step)
         .into_iter()

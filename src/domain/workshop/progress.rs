@@ -1,12 +1,13 @@
 //! Going forward: creating a workshop, completing steps, summaries, sub-steps, pausing.
 
 use super::command::{Cause, Effect, Event, Reply};
-use super::content::{SUMMARY_PATH, encode};
+use super::content::SUMMARY_PATH;
 use super::staleness::settle;
 use super::state::{Fingerprint, Status, StepState, Summary, Workshop, WorkshopStatus};
 use super::template::Template;
 use super::turn::{Turn, check_line};
 use crate::domain::limits::{SUMMARY_POINTS_MAX, SUMMARY_WORDS_MAX, TITLE_BYTES_MAX};
+use crate::domain::stored::encode;
 use crate::domain::{Digest, Rejection, StageId};
 
 /// Fewest points of a summary.
@@ -48,7 +49,7 @@ pub(super) fn next(turn: &mut Turn<'_>, stage: &StageId, summary: Option<&[Strin
         Some(points) => write_summary(turn, stage, points)?,
         None => {
             let effect = Effect::Summarize { stage: stage.clone(), generation: turn.input.generation(stage) };
-            turn.decision.effects.push((format!("summarize/{stage}"), effect));
+            turn.decision.effects.push((format!("summarize/{stage}"), Some(effect)));
             Summary::Missing
         }
     };

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::content::{decode, encode};
 use super::outline::{ArcThresholds, Outline, StepOutline};
 use super::turn::check_line;
 use crate::domain::limits::{STAGES_MAX, TITLE_BYTES_MAX};
 use crate::domain::stage_graph::StageGraph;
+use crate::domain::stored::{decode, encode};
 use crate::domain::{Digest, Rejection, StageId};
 
 /// A checked template.

@@ -80,7 +80,7 @@ impl<'a> Turn<'a> {
                 affects.push(stage.clone());
             }
         }
-        self.decision.verb = Some(Verb { name, stage: Some(stage.clone()), affects, lines });
+        self.decision.verb = Some(Verb::new(name, Some(stage.clone()), affects, lines));
     }
 }
 

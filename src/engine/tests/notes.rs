@@ -83,11 +83,9 @@ impl Entity for Notes {
     }
 
     fn decide(state: &State, command: &Command, input: &Input<'_>) -> Result<Decision<Self>, Rejection> {
-        let verb = |name, page: &StageId, fate| Verb {
-            name,
-            stage: Some(page.clone()),
-            affects: vec![page.clone()],
-            lines: vec![PlanLine::new(fate, page, format!("{} lines", state.get(page).unwrap_or(&0)), name)],
+        let verb = |name, page: &StageId, fate| {
+            let line = PlanLine::new(fate, page, format!("{} lines", state.get(page).unwrap_or(&0)), name);
+            Verb::new(name, Some(page.clone()), vec![page.clone()], vec![line])
         };
         Ok(match command {
             Command::Line { text, .. } if text.is_empty() => return Err(Rejection::invalid("text", "it is empty")),

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::content::{decode, encode};
 use super::*;
+use crate::domain::stored::{decode, encode};
 use crate::domain::{Digest, EntityId, Fence, Inherit, Verb};
 
 /// One workshop with its content.
@@ -153,7 +153,15 @@ impl World {
         }
         let now = Timestamp::from_millis(self.now);
         let id = EntityId::new("w").unwrap();
-        let input = Input { id: &id, now, revision: self.revision, fences: &self.fences, found: &found };
+        let input = Input {
+            id: &id,
+            by: "ann",
+            reason: None,
+            now,
+            revision: self.revision,
+            fences: &self.fences,
+            found: &found,
+        };
         WorkshopKind::decide(&self.state, command, &input)
     }
 
@@ -183,7 +191,7 @@ impl World {
         for (key, effect) in decision.effects {
             round_trip(&effect);
             self.effects.retain(|(owed, _)| *owed != key);
-            self.effects.push((key, effect));
+            self.effects.extend(effect.map(|effect| (key, effect)));
         }
         let at = Timestamp::from_millis(self.now);
         for event in decision.events {
