@@ -2,12 +2,16 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+#[cfg(feature = "tasks")]
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::error::Error;
 use super::kind::Kind;
+#[cfg(feature = "tasks")]
+use super::tasks::{TaskOptions, Tasks};
 use super::workshops::Workshops;
-use crate::domain::Entity;
+use crate::domain::{Entity, Rejection};
 use crate::engine::{Committed, EngineOptions};
 use crate::runtime::{self, Clock, Runtime, RuntimeOptions, SystemClock, random_id};
 use crate::store::{
@@ -114,6 +118,11 @@ impl Options {
 pub struct Feed(runtime::Feed);
 
 impl Feed {
+    #[cfg(feature = "tasks")]
+    pub(super) fn new(feed: runtime::Feed) -> Self {
+        Self(feed)
+    }
+
     /// The next committed turn; waits for one. To go on later, remember the position of the last turn that
     /// [is the last](crate::Committed::is_last) of it, and ask for a feed after that.
     ///
@@ -147,6 +156,9 @@ pub struct Stats {
 pub struct Restage {
     runtime: Arc<Runtime>,
     folder: Option<Arc<FolderStore>>,
+    #[cfg(feature = "tasks")]
+    tasks: Arc<OnceLock<Tasks>>,
+    path: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Restage {
@@ -169,11 +181,11 @@ impl Restage {
     /// # Errors
     /// As of [`open`](Self::open).
     pub async fn open_with(folder: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
-        let folder = folder.as_ref().to_path_buf();
-        let clock = Arc::clone(&options.clock);
+        let path = folder.as_ref().to_path_buf();
+        let (folder, clock) = (path.clone(), Arc::clone(&options.clock));
         let opened = tokio::task::spawn_blocking(move || open_store(&folder, clock)).await;
         let store = Arc::new(opened.unwrap_or(Err(StoreError::Closed))?);
-        Self::over(Arc::clone(&store) as Arc<dyn Store>, Some(store), options)
+        Self::over(Arc::clone(&store) as Arc<dyn Store>, Some((store, path)), options)
     }
 
     /// A store in memory, that is gone with the process.
@@ -186,10 +198,21 @@ impl Restage {
         Self::over(Arc::new(store), None, options)
     }
 
-    fn over(store: Arc<dyn Store>, folder: Option<Arc<FolderStore>>, options: Options) -> Result<Self, Error> {
+    fn over(
+        store: Arc<dyn Store>,
+        folder: Option<(Arc<FolderStore>, PathBuf)>,
+        options: Options,
+    ) -> Result<Self, Error> {
         let runtime = RuntimeOptions { engine: Arc::new(options.engine), ..options.runtime };
         let runtime = Arc::new(Runtime::start(store, options.clock, runtime)?);
-        Ok(Self { runtime, folder })
+        let (folder, path) = folder.unzip();
+        Ok(Self {
+            runtime,
+            folder,
+            path,
+            #[cfg(feature = "tasks")]
+            tasks: Arc::default(),
+        })
     }
 
     /// The entities of a kind.
@@ -206,6 +229,30 @@ impl Restage {
     /// Another kind is in use under the name of workshops.
     pub fn workshops(&self) -> Result<Workshops, Error> {
         Ok(Workshops::new(self.kind()?))
+    }
+
+    /// The tasks. Options are taken when this is first called; later calls give the same tasks.
+    ///
+    /// # Errors
+    /// Another kind is in use under the name of tasks or repositories; the place for worktrees is not given for a store
+    /// in memory, or is no absolute path.
+    #[cfg(feature = "tasks")]
+    pub fn tasks(&self, options: TaskOptions) -> Result<Tasks, Error> {
+        if let Some(tasks) = self.tasks.get() {
+            return Ok(tasks.clone());
+        }
+        let TaskOptions { worktrees, agents } = options;
+        let folder = worktrees.or_else(|| Some(self.path.as_ref()?.join("worktrees")));
+        let folder = folder.ok_or_else(|| Rejection::invalid("worktrees", "a store in memory has no place for them"))?;
+        let folder = std::path::absolute(&folder)
+            .map_err(|error| StoreError::io("finding", &folder, error))?;
+        let id = match &self.folder {
+            Some(folder) => folder.id(),
+            None => StoreId(random_id().map_err(|error| StoreError::io("getting random bytes for", &folder, error))?),
+        };
+        let vcs = Arc::new(crate::vcs::Git::default());
+        let tasks = Tasks::new(self.kind()?, self.kind()?, vcs, id.to_string(), folder, agents);
+        Ok(self.tasks.get_or_init(|| tasks).clone())
     }
 
     /// Everything committed after a position, in order, and then what comes.
@@ -252,11 +299,15 @@ impl Restage {
         Ok(done.unwrap_or(Err(StoreError::Closed))?)
     }
 
-    /// Takes no more messages, commits held drafts, has every entity leave memory, and closes the folder.
+    /// Ends agents at work, takes no more messages, commits held drafts, has every entity leave memory, and closes the folder.
     ///
     /// # Errors
     /// The store's; entities did not leave in time.
     pub async fn shutdown(self) -> Result<(), Error> {
+        #[cfg(feature = "tasks")]
+        if let Some(tasks) = self.tasks.get() {
+            tasks.host().close().await;
+        }
         Ok(self.runtime.shutdown().await?)
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "tasks")]
+use super::database::Feed;
 use super::error::Error;
 use crate::domain::{Digest, Entity, EntityId, Plan, PlanToken, Rejection, StageId};
 use crate::engine::{Answer, Ask, Audit, Page, PageRange, Request, Terms, Turn, View, query};
@@ -71,6 +73,18 @@ impl<E: Entity> Handle<E> {
     pub(super) fn new(kind: Arc<KindState<E>>, runtime: Arc<Runtime>, id: EntityId) -> Self {
         let within = runtime.options().deadline;
         Self { kind, runtime, id, terms: Terms::default(), within }
+    }
+
+    /// The time that turns are given.
+    #[cfg(feature = "tasks")]
+    pub(super) fn now(&self) -> crate::domain::Timestamp {
+        self.runtime.clock().now()
+    }
+
+    /// What is committed from now on.
+    #[cfg(feature = "tasks")]
+    pub(super) fn feed(&self) -> Feed {
+        Feed::new(self.runtime.feed(self.runtime.store().durable()))
     }
 
     /// The entity's id.

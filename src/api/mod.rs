@@ -5,6 +5,8 @@ mod error;
 mod handle;
 mod kind;
 mod maintenance;
+#[cfg(feature = "tasks")]
+mod tasks;
 pub mod transcript;
 mod workshops;
 
@@ -13,6 +15,8 @@ pub use error::{Class, Error};
 pub use handle::{Handle, Receipt};
 pub use kind::Kind;
 pub use maintenance::Unsound;
+#[cfg(feature = "tasks")]
+pub use tasks::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
 pub use workshops::{Progress, WentBack, Workshop, Workshops};
 
 /// What the facade's signatures name, for the command line: it may name nothing below.

@@ -6,6 +6,7 @@ mod id;
 pub mod limits;
 mod plan;
 mod rejection;
+pub mod repository;
 pub mod stage_graph;
 mod stored;
 pub mod task;

@@ -157,6 +157,11 @@ impl Runtime {
         &self.inner.shared.store
     }
 
+    #[cfg(feature = "tasks")]
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.shared.clock
+    }
+
     pub(crate) fn options(&self) -> &RuntimeOptions {
         &self.inner.shared.options
     }

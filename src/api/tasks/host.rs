@@ -1,0 +1,212 @@
+//! Carries out what tasks owe: one thing at a time for each task, whatever else goes on.
+//!
+//! Everything here may be asked for again after a crash. What is to be done is read from the task when its turn comes:
+//! an order that the task no longer stands behind is dropped.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::operate::Tries;
+use super::repositories::Repositories;
+use crate::agents::{AgentConfig, Mark, Started, end_leftovers};
+use crate::api::error::Error;
+use crate::api::handle::Handle;
+use crate::api::kind::Kind;
+use crate::domain::task::{Command, Effect, Finish, ObjectId, Run, Task as State, TaskKind};
+use crate::domain::{EntityId, Rejection};
+use crate::engine::Owed;
+use crate::vcs::{Place, Vcs};
+
+/// Whoever asks on behalf of the host.
+const HOST: &str = "restage";
+/// How long processes that nobody waits for have between being asked to end and being killed.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What carries out what the tasks of a data folder owe.
+pub(crate) struct Host {
+    pub(super) kind: Kind<TaskKind>,
+    pub(super) repositories: Repositories,
+    pub(super) vcs: Arc<dyn Vcs>,
+    /// The data folder's id: part of the mark that agents are known by.
+    store: String,
+    pub(super) worktrees: PathBuf,
+    pub(super) agents: AgentConfig,
+    slots: Mutex<HashMap<EntityId, Arc<Slot>>>,
+    pub(super) tries: Tries,
+    /// Set when the folder is closed: no agent is started any more, and those that run are ended.
+    closing: watch::Sender<bool>,
+}
+
+/// What goes on in the world for one task.
+#[derive(Default)]
+pub(super) struct Slot {
+    /// Held by whoever moves files or starts an agent.
+    pub(super) turn: tokio::sync::Mutex<()>,
+    /// The agent that runs.
+    pub(super) running: Mutex<Option<Running>>,
+    /// What came of a run whose end the task has not heard of yet.
+    pub(super) finished: Mutex<Option<Finish>>,
+}
+
+/// An agent of this process.
+pub(super) struct Running {
+    pub(super) run: u64,
+    /// Told to end it.
+    pub(super) stop: watch::Sender<bool>,
+    /// Closed when nothing of it is alive any more, and what it made was looked at.
+    pub(super) over: watch::Receiver<()>,
+    /// Closed when the task was told.
+    pub(super) told: watch::Receiver<()>,
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("worktrees", &self.worktrees).finish_non_exhaustive()
+    }
+}
+
+impl Host {
+    pub(super) fn new(
+        kind: Kind<TaskKind>,
+        repositories: Repositories,
+        vcs: Arc<dyn Vcs>,
+        store: String,
+        worktrees: PathBuf,
+        agents: AgentConfig,
+    ) -> Self {
+        let (slots, tries, closing) = (Mutex::default(), Tries::default(), watch::Sender::new(false));
+        Self { kind, repositories, vcs, store, worktrees, agents, slots, tries, closing }
+    }
+
+    /// Carries one out.
+    ///
+    /// # Errors
+    /// A sentence for the log: it is tried again.
+    pub(super) async fn carry_out(self: &Arc<Self>, owed: Owed<TaskKind>) -> Result<Option<Command>, String> {
+        let Owed { id, effect, .. } = owed;
+        match effect {
+            Effect::Run { run } => self.run(&id, run).await,
+            Effect::End { run } => self.end(&id, run).await,
+            Effect::Operate { operation } => self.operate(&id, operation).await,
+            Effect::Await { on } => self.tell(&on, Command::Awaited { by: id }).await,
+            Effect::Tell { to, done } => self.tell_how(&id, &to, done).await,
+        }
+    }
+
+    /// Ends all agents and starts no more.
+    pub(crate) async fn close(&self) {
+        self.closing.send_replace(true);
+        let slots: Vec<Arc<Slot>> = self.lock_slots().values().cloned().collect();
+        for slot in slots {
+            slot.stop(u64::MAX).await;
+            slot.told().await;
+        }
+    }
+
+    /// Told when the folder is closed.
+    pub(super) fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
+    }
+
+    pub(super) fn task(&self, id: &EntityId) -> Handle<TaskKind> {
+        self.kind.entity(id).by(HOST)
+    }
+
+    pub(super) fn slot(&self, id: &EntityId) -> Arc<Slot> {
+        Arc::clone(self.lock_slots().entry(id.clone()).or_default())
+    }
+
+    fn lock_slots(&self) -> std::sync::MutexGuard<'_, HashMap<EntityId, Arc<Slot>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a run's processes are known by.
+    pub(super) fn mark(&self, id: &EntityId, run: u64) -> Mark {
+        Mark { store: self.store.clone(), task: id.as_str().to_owned(), run }
+    }
+
+    /// Where a task that was started works.
+    pub(super) async fn place(&self, task: &State) -> Result<Option<Place>, Error> {
+        let (Some(place), Some(repository)) = (&task.place, &task.repository) else { return Ok(None) };
+        let common = PathBuf::from(self.repositories.get(repository).await?.common);
+        let (worktree, key, branch) = (PathBuf::from(&place.worktree), place.key.clone(), place.branch.clone());
+        Ok(Some(Place { common, worktree, key, branch }))
+    }
+
+    /// Ends the agents of all runs up to this one.
+    async fn end(&self, id: &EntityId, run: u64) -> Result<Option<Command>, String> {
+        let task = self.task(id).view().await.map_err(|error| error.to_string())?.state;
+        let slot = self.slot(id);
+        let _turn = slot.turn.lock().await;
+        slot.stop(run).await;
+        if task.run.is_none_or(|active| active.number > run) {
+            self.end_leftovers(id, run, None, self.worktree_of(id, task.place.as_ref()).as_deref()).await?;
+        }
+        Ok(None)
+    }
+
+    fn worktree_of(&self, id: &EntityId, place: Option<&crate::domain::task::Place>) -> Option<PathBuf> {
+        Some(place.map_or_else(|| self.worktrees.join(id.as_str()), |place| PathBuf::from(&place.worktree)))
+    }
+
+    /// Ends what an earlier life of this program, or an agent that would not end, left behind.
+    pub(super) async fn end_leftovers(
+        &self,
+        id: &EntityId,
+        run: u64,
+        active: Option<&Run>,
+        worktree: Option<&Path>,
+    ) -> Result<(), String> {
+        let started = active.and_then(|active| active.process.clone());
+        let started = started.map(|(pid, start_time, boot)| Started { pid, start_time, boot });
+        let mark = self.mark(id, run);
+        let worktree = worktree.unwrap_or(&self.worktrees);
+        let ended = end_leftovers(&mark, started.as_ref(), worktree, GRACE).await.map_err(|error| error.to_string())?;
+        if !ended.is_empty() {
+            tracing::warn!(task = %id, run, ?ended, "processes of an agent were left, and were ended");
+        }
+        Ok(())
+    }
+
+    /// Tells a task something that another one has to say. A task that is gone, or knows it, needs no telling.
+    async fn tell(&self, to: &EntityId, command: Command) -> Result<Option<Command>, String> {
+        match self.task(to).send(command).await {
+            Ok(_) => Ok(None),
+            Err(error) if matches!(error.rejection(), Some(Rejection::NotFound { .. })) => {
+                tracing::warn!(task = %to, %error, "a task that another one names is not there");
+                Ok(None)
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    async fn tell_how(&self, id: &EntityId, to: &EntityId, done: Option<ObjectId>) -> Result<Option<Command>, String> {
+        let view = self.task(id).view().await.map_err(|error| error.to_string())?;
+        self.tell(to, Command::Told { task: id.clone(), revision: view.revision, done }).await
+    }
+}
+
+impl Slot {
+    /// Has the agent of a run up to this one end, and waits until it is over.
+    pub(super) async fn stop(&self, run: u64) {
+        let mut over = {
+            let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(running) = running.as_ref().filter(|running| running.run <= run) else { return };
+            running.stop.send_replace(true);
+            running.over.clone()
+        };
+        // It is closed, and nothing is ever sent.
+        while over.changed().await.is_ok() {}
+    }
+
+    /// Waits until the task was told how its agent ended, if one is at work.
+    async fn told(&self) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|r| r.told.clone());
+        let Some(mut told) = running else { return };
+        while told.changed().await.is_ok() {}
+    }
+}

@@ -1,0 +1,228 @@
+//! Operations: what moves a task's files.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::files::{blocking, commit_id};
+use super::host::Host;
+use crate::api::error::Error;
+use crate::domain::EntityId;
+use crate::domain::task::{
+    Candidate, Command, ObjectId, Operation, OperationKind, Place as Placed, RolledBack, Task as State, branch_name,
+    commit_message, commit_subject,
+};
+use crate::vcs::{
+    CommitId, GoBack, MergeRequest, NewWorktree, Place, SnapshotKind, StageCommit, To, Vcs, VcsError, VcsProblem,
+};
+
+/// How often what may pass by itself is tried before the operation is given up; only one that changed nothing yet is.
+const TRIES_MOST: u32 = 6;
+
+/// How often each operation was tried.
+#[derive(Debug, Default)]
+pub(super) struct Tries(std::sync::Mutex<HashMap<(EntityId, u64), u32>>);
+
+impl Tries {
+    /// One more try failed. Whether it was the last.
+    fn failed(&self, id: &EntityId, operation: u64) -> bool {
+        let mut tries = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let count = tries.entry((id.clone(), operation)).or_default();
+        *count += 1;
+        *count >= TRIES_MOST
+    }
+
+    fn over(&self, id: &EntityId, operation: u64) {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&(id.clone(), operation));
+    }
+}
+
+impl Host {
+    /// Carries an operation out, once no agent is at work, and says what the world answers.
+    pub(super) async fn operate(self: &Arc<Self>, id: &EntityId, number: u64) -> Result<Option<Command>, String> {
+        let text = |error: Error| error.to_string();
+        let slot = self.slot(id);
+        let _turn = slot.turn.lock().await;
+        slot.stop(u64::MAX).await;
+        let task = self.task(id).view().await.map_err(text)?.state;
+        let Some(operation) = task.operation.clone().filter(|operation| operation.number == number) else {
+            return Ok(None);
+        };
+        let place = self.place(&task).await.map_err(text)?;
+        for run in task.runs.saturating_sub(1)..=task.runs {
+            // The last run may have left something, and the one before it if we crashed in between.
+            self.end_leftovers(id, run, task.run.as_ref(), place.as_ref().map(|place| place.worktree.as_path())).await?;
+        }
+        let done = self.done(id, &task, &operation, place.clone()).await;
+        let error = match done {
+            Ok(command) => {
+                self.tries.over(id, number);
+                return Ok(Some(command));
+            }
+            Err(error) => error,
+        };
+        // Once the snapshot is there files may have been moved: then there is only forward.
+        let begun = match place {
+            Some(place) => self.has_snapshot(place, number).await,
+            None => false,
+        };
+        let passes = error.passes();
+        if begun || (passes && !self.tries.failed(id, number)) {
+            let (code, what, hint) = (error.code().to_owned(), error.to_string(), error.hint());
+            let delayed = Command::Delayed { operation: number, code, what: what.clone(), hint };
+            // That it takes longer is shown if it can be; that it does is not changed by that.
+            let _ = self.task(id).send(delayed).await;
+            return Err(what);
+        }
+        self.tries.over(id, number);
+        let (code, what, hint) = (error.code().to_owned(), error.to_string(), error.hint());
+        Ok(Some(Command::Failed { operation: number, code, what, hint }))
+    }
+
+    async fn has_snapshot(&self, place: Place, number: u64) -> bool {
+        let vcs = Arc::clone(&self.vcs);
+        let found = blocking(move || vcs.snapshots(&place)).await;
+        found.is_ok_and(|snapshots| snapshots.iter().any(|snapshot| snapshot.number == number))
+    }
+
+    async fn done(
+        &self,
+        id: &EntityId,
+        task: &State,
+        operation: &Operation,
+        place: Option<Place>,
+    ) -> Result<Command, Error> {
+        let number = operation.number;
+        if operation.kind == OperationKind::Create {
+            return self.create(id, task, number).await;
+        }
+        let place = place.ok_or_else(Error::unexpected)?;
+        let vcs = Arc::clone(&self.vcs);
+        match &operation.kind {
+            OperationKind::Create => Err(Error::unexpected()),
+            OperationKind::Commit { stage, run, expected } => {
+                let message = commit_message(id, stage, *run);
+                let stage_commit =
+                    StageCommit { stage: stage.to_string(), run: *run, message, expected: Some(expected.0.parse().map_err(|_| Error::unexpected())?) };
+                let done = blocking(move || {
+                    vcs.commit_stage(&place, &stage_commit).map(Ok).or_else(|error| match error.problem {
+                        VcsProblem::ContentChanged { .. } => vcs.candidate(&place).map(Err),
+                        _ => Err(error),
+                    })
+                });
+                Ok(match done.await? {
+                    Ok(commit) => Command::Committed { operation: number, commit: object_id(commit) },
+                    Err(now) => {
+                        let candidate = Candidate { tree: ObjectId(now.tree.to_string()), changed: now.changed };
+                        Command::Changed { operation: number, candidate }
+                    }
+                })
+            }
+            OperationKind::Restart { to, after } => {
+                let words = to.as_ref().map_or("the beginning".to_owned(), ToString::to_string);
+                let message = snapshot_message(id, operation, &format!("snapshot before restart to {words}"));
+                let base = task.place.as_ref().ok_or_else(Error::unexpected)?.base_commit.clone();
+                let base = commit_id(&base)?;
+                let recorded = after.as_ref().map(|(_, commit)| commit_id(commit)).transpose()?;
+                let subject = after.as_ref().map(|(stage, _)| commit_subject(id, stage));
+                let to = To::Commit(recorded.unwrap_or(base));
+                let request = GoBack { number, kind: SnapshotKind::Restart, to, message };
+                let back = move || go_back_or_find(vcs.as_ref(), &place, request, subject.as_deref(), base);
+                let report = blocking(back).await?;
+                Ok(Command::RolledBack { operation: number, report: Box::new(report) })
+            }
+            OperationKind::Undo { point, snapshot } => {
+                let message = snapshot_message(id, operation, &format!("snapshot before undo of {point}"));
+                let request = GoBack { number, kind: SnapshotKind::Undo, to: To::Snapshot(*snapshot), message };
+                let report = blocking(move || Ok(report(vcs.go_back(&place, &request)?))).await?;
+                Ok(Command::RolledBack { operation: number, report: Box::new(report) })
+            }
+            OperationKind::Merge { base, commit } => {
+                let message = format!("Merge {}\n\n{}\n\nTask: {id}", place.branch, task.title);
+                let request = MergeRequest { base: base.clone(), commit: commit_id(commit)?, message };
+                let merged = blocking(move || vcs.merge(&place, &request)).await?;
+                Ok(Command::Merged { operation: number, commit: object_id(merged.commit), notes: merged.notes })
+            }
+            OperationKind::CleanUp => {
+                let message = snapshot_message(id, operation, "snapshot before the worktree was removed");
+                let cleaned = blocking(move || vcs.clean_up(&place, number, &message)).await?;
+                let snapshot = cleaned.snapshot.map(object_id);
+                Ok(Command::CleanedUp { operation: number, snapshot, notes: cleaned.notes })
+            }
+        }
+    }
+
+    async fn create(&self, id: &EntityId, task: &State, operation: u64) -> Result<Command, Error> {
+        let repository = task.repository.as_ref().ok_or_else(Error::unexpected)?;
+        let facts = self.repositories.get(repository).await?;
+        let new = NewWorktree {
+            common: facts.common.into(),
+            worktree: self.worktrees.join(id.as_str()),
+            key: id.as_str().to_owned(),
+            branch: branch_name(id, &task.title),
+            base: task.from.clone(),
+            owner: format!("restage task {id}"),
+        };
+        let vcs = Arc::clone(&self.vcs);
+        let created = blocking(move || vcs.create(&new)).await?;
+        let worktree = created.place.worktree.to_string_lossy().into_owned();
+        let place = Placed {
+            key: created.place.key,
+            branch: created.place.branch,
+            worktree,
+            base: created.base,
+            base_commit: object_id(created.base_commit),
+        };
+        Ok(Command::Created { operation, place, notes: created.notes })
+    }
+}
+
+/// Goes back. If the recorded commit is not in the repository any more, to the one with just this first line of its
+/// message, else to the base; and says so.
+fn go_back_or_find(
+    vcs: &dyn Vcs,
+    place: &Place,
+    mut request: GoBack,
+    subject: Option<&str>,
+    base: CommitId,
+) -> Result<RolledBack, VcsError> {
+    let error = match vcs.go_back(place, &request) {
+        Ok(back) => return Ok(report(back)),
+        Err(error) => error,
+    };
+    let (VcsProblem::MissingCommit(missing), Some(subject)) = (&error.problem, subject) else { return Err(error) };
+    let (to, how) = match vcs.find_stage_commit(place, subject)? {
+        Some(found) => (found, "found by the first line of its message"),
+        None => (base, "where the task began"),
+    };
+    let note = format!("the commit {missing} is not in the repository any more; gone back to {to}, {how}");
+    request.to = To::Commit(to);
+    let mut done = report(vcs.go_back(place, &request)?);
+    done.notes.push(note);
+    Ok(done)
+}
+
+fn report(back: crate::vcs::WentBack) -> RolledBack {
+    RolledBack {
+        snapshot: object_id(back.snapshot),
+        snapshot_ref: back.snapshot_ref,
+        from: object_id(back.from),
+        to: object_id(back.to),
+        kept: u64::try_from(back.kept.len()).unwrap_or(u64::MAX),
+        notes: back.notes,
+    }
+}
+
+fn object_id(commit: CommitId) -> ObjectId {
+    ObjectId(commit.to_string())
+}
+
+/// The message of a snapshot: its first line, and what tells a person where it comes from.
+fn snapshot_message(id: &EntityId, operation: &Operation, subject: &str) -> String {
+    let mut message = format!("task/{id}: {subject}\n\nTask: {id}\nOperation: {}\nAsked-By: {}", operation.number, operation.by);
+    if let Some(reason) = &operation.reason {
+        // A trailer is one line.
+        let line: Vec<&str> = reason.split_whitespace().collect();
+        message.push_str(&format!("\nReason: {}", line.join(" ")));
+    }
+    message
+}
