@@ -58,6 +58,17 @@ impl Error {
         Rejection::refused("unexpected", "the answer does not fit the question", hint).into()
     }
 
+    /// Whether the same may work by itself a little later.
+    #[cfg(feature = "tasks")]
+    pub(super) fn passes(&self) -> bool {
+        match &self.0 {
+            Source::Ask(AskError::Failed(Failure::Rejected(_))) => false,
+            Source::Ask(_) => true,
+            Source::Vcs(error) => error.passes(),
+            Source::Agent(error) => matches!(error, AgentError::Io { .. } | AgentError::Alive(_)),
+        }
+    }
+
     /// The refusal of the rules, if it is one.
     pub fn rejection(&self) -> Option<&Rejection> {
         match &self.0 {
