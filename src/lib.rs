@@ -21,7 +21,7 @@ pub use api::{
 };
 pub use domain::{
     Decision, Digest, Entity, EntityId, Fate, Fence, Generation, Inherit, Input, Part, Plan, PlanLine, PlanToken, Read,
-    Rejection, StageId, Target, Timestamp, Verb, limits, workshop,
+    Rejection, StageId, Target, Timestamp, Verb, limits, task, workshop,
 };
 pub use engine::{
     Audit, Change, CodecError, Committed, Entry, Failure, Orphan, Owed, Page, PageRange, Record, Turn, UndoPoint, View,

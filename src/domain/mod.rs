@@ -9,6 +9,7 @@ mod rejection;
 pub mod stage_graph;
 mod stored;
 pub mod task;
+mod text;
 mod time;
 pub mod workshop;
 
