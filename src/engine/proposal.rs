@@ -141,7 +141,7 @@ impl<E: Entity> Proposal<E> {
     /// How much it matters when the disk is full: going back and what frees space go through on the reserve.
     pub(super) fn urgency(&self) -> Urgency {
         let frees = self.changes.iter().any(|change| matches!(change, Change::UndoPointsGone(_)));
-        let goes_back = self.undoable() || (self.verb.is_some() && self.content.is_empty());
+        let goes_back = self.verb.is_some() && (!self.for_good || self.content.is_empty());
         if frees || goes_back { Urgency::Reserved } else { Urgency::Ordinary }
     }
 

@@ -29,7 +29,8 @@ impl<E: Entity> Instance<E> {
     ) -> Result<Proposal<E>, Failure> {
         let point = self.undo_point(number)?;
         let saved = self.saved(point, store)?;
-        let begin = E::begin_undo(&saved, point.number);
+        let stages: Vec<_> = point.fences.keys().cloned().collect();
+        let begin = E::begin_undo(&saved, &stages, point.number);
         let whole = self.taken_back(point, saved)?;
         let Some(command) = begin else { return Ok(whole) };
         let mut begun = self.decide(&command, terms, store, now)?;
