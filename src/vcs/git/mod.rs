@@ -13,6 +13,9 @@
 mod open;
 mod refs;
 mod sync;
+#[cfg(test)]
+#[path = "../tests/mod.rs"]
+mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
