@@ -10,12 +10,17 @@
 //!   its `.git` file and its administrative directory.
 //! - Files are only ever created, after what was in their way is unlinked: libgit2 writes through links.
 
+mod base;
+mod create;
+mod features;
 mod open;
+mod probe;
 mod refs;
 mod sync;
 #[cfg(test)]
 #[path = "../tests/mod.rs"]
 mod tests;
+mod worktree;
 
 use std::collections::HashMap;
 use std::fmt;
