@@ -10,9 +10,18 @@
 //!   its `.git` file and its administrative directory.
 //! - Files are only ever created, after what was in their way is unlinked: libgit2 writes through links.
 
+mod content;
+mod go_back;
+mod look;
+mod mend;
 mod open;
+mod plan;
 mod refs;
+mod snapshot;
+mod special;
+mod stage;
 mod sync;
+mod unlink;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -37,6 +46,10 @@ pub struct Limits {
     pub lock_tries: u32,
     /// The wait before the second try; it doubles with each.
     pub lock_wait: Duration,
+    /// How often a worktree is looked at until nothing changes in it any more.
+    pub still_tries: u32,
+    /// The wait between two looks.
+    pub still_wait: Duration,
     /// The largest untracked file that is saved or committed, in bytes.
     pub file_bytes_max: u64,
     /// How many changed files a [`Look`](crate::vcs::Look) lists.
@@ -56,6 +69,8 @@ impl Default for Limits {
         Self {
             lock_tries: 8,
             lock_wait: Duration::from_millis(15),
+            still_tries: 5,
+            still_wait: Duration::from_millis(200),
             file_bytes_max: 32 << 20,
             listed_max: 200,
             walk_max: 10_000,
