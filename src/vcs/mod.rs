@@ -15,6 +15,7 @@
 
 mod error;
 mod git;
+mod step;
 mod types;
 
 pub use error::{VcsError, VcsProblem};

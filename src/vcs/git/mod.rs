@@ -11,15 +11,24 @@
 //! - Files are only ever created, after what was in their way is unlinked: libgit2 writes through links.
 
 mod base;
+mod content;
 mod create;
 mod features;
+mod go_back;
+mod look;
+mod mend;
 mod open;
+mod plan;
 mod probe;
 mod refs;
+mod snapshot;
+mod special;
+mod stage;
 mod sync;
 #[cfg(test)]
 #[path = "../tests/mod.rs"]
 mod tests;
+mod unlink;
 mod worktree;
 
 use std::collections::HashMap;
@@ -45,6 +54,10 @@ pub struct Limits {
     pub lock_tries: u32,
     /// The wait before the second try; it doubles with each.
     pub lock_wait: Duration,
+    /// How often a worktree is looked at until nothing changes in it any more.
+    pub still_tries: u32,
+    /// The wait between two looks.
+    pub still_wait: Duration,
     /// The largest untracked file that is saved or committed, in bytes.
     pub file_bytes_max: u64,
     /// How many changed files a [`Look`](crate::vcs::Look) lists.
@@ -64,6 +77,8 @@ impl Default for Limits {
         Self {
             lock_tries: 8,
             lock_wait: Duration::from_millis(15),
+            still_tries: 5,
+            still_wait: Duration::from_millis(200),
             file_bytes_max: 32 << 20,
             listed_max: 200,
             walk_max: 10_000,

@@ -37,14 +37,22 @@ pub(super) fn common(path: &Path) -> Result<Repository, VcsError> {
 /// # Errors
 /// [`VcsProblem::Identity`] when it is missing or anything else.
 pub(super) fn worktree(place: &Place) -> Result<Repository, VcsError> {
-    let repository = match standing(place)? {
-        Standing::Sound(repository) => repository,
-        Standing::Missing => return Err(wrong(place, "it is missing")),
-        Standing::Broken(what) => return Err(wrong(place, what)),
-    };
+    let repository = any(place)?;
     match head_is_elsewhere(&repository, place)? {
         None => Ok(repository),
         Some(what) => Err(wrong(place, what)),
+    }
+}
+
+/// The worktree of a task, whatever is checked out in it.
+///
+/// # Errors
+/// [`VcsProblem::Identity`] when it is missing or not linked as it was made.
+pub(super) fn any(place: &Place) -> Result<Repository, VcsError> {
+    match standing(place)? {
+        Standing::Sound(repository) => Ok(repository),
+        Standing::Missing => Err(wrong(place, "it is missing")),
+        Standing::Broken(what) => Err(wrong(place, what)),
     }
 }
 
