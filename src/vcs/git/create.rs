@@ -12,6 +12,7 @@ use super::open::{self, Standing};
 use super::refs::{self, Names};
 use super::worktree::{self, IN_THE_MAKING, put, taken};
 use super::{Git, VcsError, VcsProblem, base, features, git_in, oid, sync};
+use crate::vcs::step::step;
 use crate::vcs::{Created, NewWorktree, Place};
 
 /// The longest reason of a lock.
@@ -41,7 +42,7 @@ impl Git {
                 let began = refs::read(&repository, &names.base())?.unwrap_or(base.commit);
                 (place, began)
             } else {
-                self.finish(&repository, new, place, base.commit, &mut notes)?
+                self.finish_making(&repository, new, place, base.commit, &mut notes)?
             };
             Ok(Created { place, base: base.branch, base_commit: base_commit.into(), notes })
         })
@@ -58,6 +59,7 @@ impl Git {
             let refs_left = !refs::under(repository, &names.all())?.is_empty()
                 || !refs::under(repository, &names.snapshots())?.is_empty();
             if !refs_left && self.claim(repository, &place, IN_THE_MAKING, base)? {
+                step("create-claimed");
                 return Ok(place);
             }
         }
@@ -88,7 +90,7 @@ impl Git {
     }
 
     /// Does what is left to do after the key was taken.
-    fn finish(
+    fn finish_making(
         &self,
         repository: &Repository,
         new: &NewWorktree,
@@ -104,12 +106,16 @@ impl Git {
                 base
             }
         };
+        step("create-based");
         self.claim_branch(repository, new, &mut place, base)?;
+        step("create-branched");
         clear_half_made(&place)?;
         self.fill(&place)?;
+        step("create-filled");
         let reason: String = new.owner.chars().filter(|c| !c.is_control()).take(REASON_CHARS_MAX).collect();
         put(&open::admin(&place)?.join("locked"), format!("{reason}\n").as_bytes())?;
         sync::below(&place.common, &open::admin(&place)?)?;
+        step("create-done");
         let repository = open::worktree(&place)?;
         if repository.statuses(None).is_ok_and(|statuses| !statuses.is_empty()) {
             notes.push(

@@ -17,6 +17,7 @@ use super::open::{self, Standing};
 use super::refs::Names;
 use super::{Git, VcsError, VcsProblem, git_in, sync};
 use crate::vcs::Place;
+use crate::vcs::step::step;
 
 /// What `commondir` says, as git itself writes it: a repository that is moved can be put right by `git worktree repair`.
 const COMMONDIR: &str = "../..\n";
@@ -120,6 +121,7 @@ impl Git {
         for left in ["index", "index.lock"] {
             remove_file(&admin.join(left)).map_err(|e| VcsError::io("removing", &admin.join(left), &e))?;
         }
+        step("create-linked");
         let repository = open::worktree(place)?;
         self.retried(|| {
             let mut checkout = CheckoutBuilder::new();
