@@ -14,9 +14,12 @@
 //! | `refs/restage/snapshots/<key>/<n>` | the whole worktree before the n-th going back; its first parent is what was checked out, its second what was staged |
 
 mod error;
+mod git;
+mod step;
 mod types;
 
 pub use error::{VcsError, VcsProblem};
+pub use git::{Git, Limits};
 pub use types::{
     Candidate, CleanedUp, CommitId, Created, DiffRange, Facts, FileChange, GoBack, Kept, Look, MergeRequest, Merged,
     NewWorktree, Place, Snapshot, SnapshotKind, StageCommit, Stays, To, TreeId, WentBack,

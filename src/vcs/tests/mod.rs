@@ -1,0 +1,6 @@
+//! Version control on real repositories, with the git program as the oracle.
+
+mod create;
+mod probe;
+mod refs;
+mod repo;
