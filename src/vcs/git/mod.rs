@@ -22,6 +22,9 @@ mod special;
 mod stage;
 mod sync;
 mod unlink;
+#[cfg(test)]
+#[path = "../tests/mod.rs"]
+mod tests;
 
 use std::collections::HashMap;
 use std::fmt;

@@ -89,7 +89,7 @@ pub(super) fn check_part(name: &str) -> Result<(), VcsError> {
 /// A branch name, without `refs/heads/`. Narrower than git's own rule, so that it is safe in a shell and as an
 /// argument: a name that could be an option or climb out of a folder is none.
 pub(super) fn check_branch(name: &str) -> Result<(), VcsError> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'/' | b'+' | b'#' | b'@');
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'/' | b'+' | b'#');
     let good = name.len() <= NAME_BYTES_MAX
         && name.bytes().all(plain)
         && name.split('/').all(|part| !part.starts_with(['.', '-']))
@@ -98,7 +98,7 @@ pub(super) fn check_branch(name: &str) -> Result<(), VcsError> {
     if good {
         return Ok(());
     }
-    let hint = "use letters, digits and `. _ - / + # @`; no part may be empty or begin with `.` or `-`";
+    let hint = "use letters, digits and `. _ - / + #`; no part may be empty or begin with `.` or `-`";
     Err(VcsError::new(VcsProblem::BranchName(name.to_owned()), hint))
 }
 

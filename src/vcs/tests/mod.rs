@@ -1,0 +1,6 @@
+//! Version control on real repositories, with the git program as the oracle.
+
+mod fuzz;
+mod refs;
+mod repo;
+mod scene;
