@@ -2,5 +2,7 @@
 
 mod create;
 mod probe;
+mod fuzz;
 mod refs;
 mod repo;
+mod scene;
