@@ -14,17 +14,15 @@ mod vcs;
 #[doc(hidden)]
 pub mod cli;
 
+#[cfg(feature = "tasks")]
+pub use agents::{AgentConfig, AgentError};
 pub use api::transcript;
 pub use api::{
     Class, Error, Feed, Handle, Kind, Options, Progress, Receipt, Restage, Stats, Unsound, WentBack, Workshop,
     Workshops,
 };
 #[cfg(feature = "tasks")]
-pub use agents::{AgentConfig, AgentError};
-#[cfg(feature = "tasks")]
 pub use api::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
-#[cfg(feature = "tasks")]
-pub use vcs::{CommitId, FileChange, Kept, Look, Snapshot, Stays, VcsError, VcsProblem};
 pub use domain::{
     Decision, Digest, Entity, EntityId, Fate, Fence, Generation, Inherit, Input, Part, Plan, PlanLine, PlanToken, Read,
     Rejection, StageId, Target, Timestamp, Verb, limits, repository, task, workshop,
@@ -34,6 +32,8 @@ pub use engine::{
 };
 pub use runtime::{Clock, EffectHandler, SystemClock};
 pub use store::{BackupInfo, Finding, IndexState, LogStats, Position, StoreError, UpTo, VerifyReport};
+#[cfg(feature = "tasks")]
+pub use vcs::{CommitId, FileChange, Kept, Look, Snapshot, Stays, VcsError, VcsProblem};
 
 pub mod guide;
 #[cfg(feature = "testkit")]

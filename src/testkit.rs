@@ -383,3 +383,10 @@ fn store(ground: &Ground) -> &dyn Store {
 fn put<R>(slot: &Slot<R>, outcome: Result<Receipt<R>, Failure>) {
     *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
 }
+
+/// The steps of going back, in order: where the environment variable `RESTAGE_CRASH_AT` can have the process kill itself.
+#[cfg(feature = "tasks")]
+pub fn going_back_steps() -> Vec<&'static str> {
+    let of = ["back-", "place-", "snapshot-", "file-", "extra-"];
+    crate::vcs::STEPS.iter().copied().filter(|step| of.iter().any(|name| step.starts_with(name))).collect()
+}

@@ -161,6 +161,17 @@ pub enum Command {
         /// What to do about it.
         hint: String,
     },
+    /// An operation takes longer: it is tried again until it is done.
+    Delayed {
+        /// The operation.
+        operation: u64,
+        /// A stable word for programs.
+        code: String,
+        /// What is in the way.
+        what: String,
+        /// What to do about it.
+        hint: String,
+    },
     /// Another task waits for this one, and wants to be told.
     Awaited {
         /// The task that waits.
@@ -209,6 +220,13 @@ pub struct Finish {
     pub report: Report,
     /// The files it left, if they could be read.
     pub candidate: Option<Candidate>,
+}
+
+impl Finish {
+    /// Whether it brings anything that could be lost.
+    pub fn has_work(&self) -> bool {
+        self.candidate.is_some() || self.report != Report::default()
+    }
 }
 
 /// How a run ended.

@@ -40,7 +40,7 @@ pub use content::{
     BRIEF_PATH, FEEDBACK_PATH, HANDOFF_PATH, LOG_PREFIX, LogLine, LogSource, OUTPUT_PATH, TASK_STAGE, TODOS_PATH, Todo,
     log_from_bytes, log_path, todos_from_bytes,
 };
-pub use names::branch_name;
+pub use names::{branch_name, commit_message, commit_subject};
 pub use operation::{Operation, OperationKind, Place, RolledBack};
 pub use prompt::{Earlier, PromptParts, prompt};
 pub use state::{
@@ -72,7 +72,8 @@ impl Entity for TaskKind {
             Command::Started { stage, generation, .. } | Command::Report { stage, generation, .. } => {
                 (stage, generation, false)
             }
-            Command::Finish { stage, generation, .. } => (stage, generation, true),
+            // One that says nothing is no work that could be lost.
+            Command::Finish { stage, generation, finish } => (stage, generation, finish.has_work()),
             _ => return None,
         };
         Some(Target { stage: stage.clone(), generation: Some(*generation), work })
@@ -161,6 +162,7 @@ fn decide(turn: &mut Turn<'_>, command: &Command) -> Result<(), Rejection> {
             worktree::cleaned_up(turn, *operation, snapshot.as_ref(), notes)
         }
         Command::Failed { operation, code, what, hint } => worktree::failed(turn, *operation, code, what, hint),
+        Command::Delayed { operation, code, what, hint } => worktree::delayed(turn, *operation, code, what, hint),
         Command::Awaited { by } => dependencies::awaited(turn, by),
         Command::Told { task, revision, done } => dependencies::told(turn, task, *revision, done.as_ref()),
     }

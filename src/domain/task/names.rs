@@ -1,7 +1,7 @@
 //! Names that others read: the branch of a task, and what it may begin from.
 
 use super::limits::FROM_BYTES_MAX;
-use crate::domain::{EntityId, Rejection};
+use crate::domain::{EntityId, Rejection, StageId};
 
 /// Most characters of a title in the name of a branch.
 const SLUG_CHARS_MAX: usize = 40;
@@ -13,6 +13,16 @@ pub fn branch_name(id: &EntityId, title: &str) -> String {
         slug if slug.is_empty() => format!("task/{id}"),
         slug => format!("task/{id}-{slug}"),
     }
+}
+
+/// The first line of the message of a completed stage's commit.
+pub fn commit_subject(id: &EntityId, stage: &StageId) -> String {
+    format!("task/{id}: complete {stage} stage")
+}
+
+/// The message of a completed stage's commit: its first line, and trailers that name what it is of.
+pub fn commit_message(id: &EntityId, stage: &StageId, run: u64) -> String {
+    format!("{}\n\nTask: {id}\nStage: {stage}\nRun: {run}\n", commit_subject(id, stage))
 }
 
 /// Lower case letters and digits, with single `-` for everything between them.

@@ -317,6 +317,19 @@ impl Task {
         self.stages.get(self.place_of(stage)?).ok_or_else(|| self.no_stage(stage))
     }
 
+    /// The commit of the nearest complete stage before `stage`; none before the beginning.
+    pub fn commit_before(&self, stage: Option<&StageId>) -> Option<&ObjectId> {
+        let place = stage.and_then(|stage| self.tier.index(stage)).unwrap_or_default();
+        let before = self.stages().take(place).rev();
+        before.filter(|(_, stage)| stage.status == StageStatus::Complete).find_map(|(_, stage)| stage.commit.as_ref())
+    }
+
+    /// The commit of the last complete stage.
+    pub fn last_commit(&self) -> Option<&ObjectId> {
+        let complete = self.stages().rev().filter(|(_, stage)| stage.status == StageStatus::Complete);
+        complete.into_iter().find_map(|(_, stage)| stage.commit.as_ref())
+    }
+
     /// What a restart is offered for: the beginning of all (`None`) and each stage that was reached. Nothing in backlog
     /// and when the task is done.
     pub fn restart_targets(&self) -> Vec<Option<&StageId>> {

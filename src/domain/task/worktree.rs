@@ -98,3 +98,15 @@ pub(super) fn failed(turn: &mut Turn<'_>, number: u64, code: &str, what: &str, h
         | OperationKind::CleanUp => Ok(()),
     }
 }
+
+/// An operation takes longer than it should. Said once, however often it is tried.
+pub(super) fn delayed(turn: &mut Turn<'_>, number: u64, code: &str, what: &str, hint: &str) -> Result<(), Rejection> {
+    let doing = turn.answered(number)?.kind.doing();
+    let [code, what, hint] = [code, what, hint].map(|text| cut(text, SENTENCE_BYTES_MAX));
+    if turn.state.problem.as_ref().is_some_and(|known| (&known.code, &known.what) == (&code, &what)) {
+        return Ok(());
+    }
+    turn.log(format!("it takes longer to {doing}: {what}"));
+    turn.happen(Event::Problem(Problem { at: turn.input.now, doing, code, what, hint }));
+    Ok(())
+}

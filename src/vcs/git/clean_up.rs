@@ -36,7 +36,7 @@ impl Git {
             match unlink::look(&place.worktree)? {
                 Some(found) if found.is_dir() => {
                     own(place)?;
-                    done.notes.extend(self.mend(place, snapshot)?);
+                    done.notes.extend(self.put_right(place, snapshot)?);
                     let kept = self.save_what_is_new(place, snapshot, message, &mut done)?;
                     if kept {
                         folder = LEFT

@@ -97,7 +97,7 @@ impl Git {
             Some(_) => return Err(moved(&names.branch())),
         }
 
-        let mut notes = self.mend(place, request.number)?;
+        let mut notes = self.put_right(place, request.number)?;
         step("back-mended");
         let saved = match taken {
             Some(saved) => {

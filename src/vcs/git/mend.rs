@@ -43,7 +43,7 @@ struct Mending<'a> {
 
 impl Git {
     /// Makes the worktree one that can be opened, and says what had to be done for it. What is checked out in it stays.
-    pub(super) fn mend(&self, place: &Place, number: u64) -> Result<Vec<String>, VcsError> {
+    pub(super) fn put_right(&self, place: &Place, number: u64) -> Result<Vec<String>, VcsError> {
         let (names, admin) = (Names::of(place)?, open::admin(place)?);
         let mut mending = Mending { git: self, place, names, admin, number, notes: Vec::new() };
         mending.check_shared()?;

@@ -151,6 +151,10 @@ impl Vcs for Git {
         self.make(new)
     }
 
+    fn mend(&self, place: &Place, number: u64) -> Result<Vec<String>, VcsError> {
+        self.put_right(place, number)
+    }
+
     fn candidate(&self, place: &Place) -> Result<Candidate, VcsError> {
         self.candidate_of(place)
     }

@@ -124,7 +124,8 @@ impl Scene {
         assert_eq!(self.tip(), commit);
         assert_eq!(self.run(&["symbolic-ref", "HEAD"]), format!("refs/heads/{}", self.place.branch));
         let status = self.run(&["--no-optional-locks", "status", "--porcelain"]);
-        let changes: Vec<&str> = status.lines().filter(|line| !line.starts_with("??") || !line.ends_with('/')).collect();
+        let changes: Vec<&str> =
+            status.lines().filter(|line| !line.starts_with("??") || !line.ends_with('/')).collect();
         assert_eq!(changes, Vec::<&str>::new());
     }
 }
