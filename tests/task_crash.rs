@@ -111,7 +111,7 @@ async fn case(act: &str, step: &str) -> bool {
 async fn every_step_of(act: &str) {
     let mut reached = 0;
     let steps = testkit::going_back_steps();
-    for step in steps {
+    for step in &steps {
         reached += usize::from(case(act, step).await);
     }
     println!("{act}: killed at {reached} of {} steps, finished and undone each time", steps.len());
