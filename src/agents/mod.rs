@@ -6,6 +6,8 @@
 //! environment, by its process id and start time, and by who still stands in the worktree.
 
 mod agent;
+mod built_in;
+mod config;
 mod control_group;
 mod ending;
 mod environment;
@@ -23,6 +25,7 @@ mod trail;
 mod types;
 
 pub use agent::Agent;
+pub use config::{AgentConfig, AgentSpec};
 pub use ending::end_leftovers;
 pub use error::AgentError;
 pub use types::{Ended, Launch, Line, Mark, PromptBy, Said, Sandbox, Started, Stream, Todo};
