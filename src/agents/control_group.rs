@@ -74,12 +74,15 @@ impl ControlGroup {
         other.strip_prefix(&self.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// Kills all that is in it at once, forks under way included. Kernels before 5.14 can't: there it is frozen, so that
-    /// nothing in it forks while its processes are killed one by one.
+    /// Stops all that is in it at once, forks under way included, until it is killed.
+    pub(super) fn freeze(&self) {
+        let _ = fs::write(self.folder.join("cgroup.freeze"), "1");
+    }
+
+    /// Kills all that is in it at once. Kernels before 5.14 can't: there its processes are killed one by one, by whoever
+    /// looks for them.
     pub(super) fn kill(&self) {
-        if fs::write(self.folder.join("cgroup.kill"), "1").is_err() {
-            let _ = fs::write(self.folder.join("cgroup.freeze"), "1");
-        }
+        let _ = fs::write(self.folder.join("cgroup.kill"), "1");
     }
 
     /// Whether no process is in it, or below it.

@@ -89,15 +89,17 @@ async fn look(mut trail: Trail, signal: Option<Signal>) -> Result<(Trail, Vec<u3
 ///
 /// They are stopped before: what stands still neither forks nor loses its parent, by which alone it may be known.
 fn kill(mut trail: Trail) -> io::Result<(Vec<ControlGroup>, BTreeSet<u32>, Vec<u32>)> {
+    let groups = trail.groups().to_vec();
+    groups.iter().for_each(ControlGroup::freeze);
     let mut killed = BTreeSet::new();
     for _ in 0..STOPS_MAX {
         let before = trail.known();
         killed.extend(trail.sweep(Some(Signal::STOP))?);
+        trail.chase()?;
         if trail.known() == before {
             break;
         }
     }
-    let groups = trail.groups().to_vec();
     let mut left = Vec::new();
     let mut quiet = 0;
     for _ in 0..KILLS_MAX {

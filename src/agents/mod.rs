@@ -6,6 +6,7 @@
 //! environment, by its process id and start time, and by who still stands in the worktree.
 
 mod agent;
+mod built_in;
 mod config;
 mod control_group;
 mod ending;

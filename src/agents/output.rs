@@ -119,7 +119,8 @@ impl Batch {
 
     fn text(&mut self, stream: Stream, line: &[u8], was_cut: bool) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let cost = line.len().min(TEXT_LINE_MAX) + LINE_COST;
+        let (text, cut) = readable(line);
+        let cost = text.len() + LINE_COST;
         if self.passed + cost as u64 > RUN_MAX {
             self.left += line.len() as u64 + 1;
             if !self.left_is_told {
@@ -129,7 +130,6 @@ impl Batch {
         }
         self.passed += cost as u64;
         self.size += cost;
-        let (text, cut) = readable(line);
         self.lines.push(Line::Text { stream, text, cut: cut || was_cut });
     }
 

@@ -150,6 +150,13 @@ pub(super) fn numbers() -> io::Result<impl Iterator<Item = u32>> {
     Ok(fs::read_dir(PROC)?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
 }
 
+/// The number that was given last.
+pub(super) fn newest() -> io::Result<u32> {
+    let text = fs::read_to_string("/proc/loadavg")?;
+    let last = text.split_ascii_whitespace().next_back().and_then(|number| number.parse().ok());
+    last.ok_or_else(|| io::Error::other("/proc/loadavg can't be understood"))
+}
+
 /// This process and those it came from, nearest first.
 pub(super) fn own_line() -> Vec<u32> {
     let mut line = vec![std::process::id()];

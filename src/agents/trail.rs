@@ -9,12 +9,22 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Signal, geteuid};
 
 use super::control_group::ControlGroup;
 use super::process::{self, Process, Stat};
 use super::{Mark, Started};
+
+/// How many of the newest processes are looked at again in a chase.
+const CHASE_AGAIN: u32 = 8;
+/// How long to wait in a chase when nobody came, and how often until it is over.
+const CHASE_PAUSE: Duration = Duration::from_micros(50);
+const CHASE_QUIET: usize = 200;
+/// How many are met in one chase at most: as many as there can be at once on most systems.
+const CHASE_MAX: usize = 32_768;
 
 /// What an agent's processes are known by.
 #[derive(Debug)]
@@ -73,23 +83,56 @@ impl Trail {
         &self.groups
     }
 
-    /// All that run now, each sent `signal` as soon as it is seen: who forks on and on gets no time to.
+    /// All that run now, each sent `signal` as soon as it is seen.
     pub(super) fn sweep(&mut self, signal: Option<Signal>) -> io::Result<Vec<u32>> {
         let mut found = Vec::new();
         for pid in process::numbers()? {
-            if self.spared.contains(&pid) {
-                continue;
-            }
-            let Some(process) = Process::open(pid)? else { continue };
-            if self.is_known(&process) || self.shows(&process) {
-                if let Some(signal) = signal {
-                    process.signal(signal);
-                }
-                self.known.insert(pid, process.stat.start_time);
+            if self.meet(pid, signal)? {
                 found.push(pid);
             }
         }
         Ok(found)
+    }
+
+    /// Stops those who are started while we look, until none is for a moment.
+    ///
+    /// Who starts another and ends is gone when a sweep comes to it. But numbers are given in order, so the one it
+    /// started is the newest, and can be met before it starts another.
+    pub(super) fn chase(&mut self) -> io::Result<()> {
+        let mut newest = process::newest()?;
+        let (mut met, mut quiet) = (0, 0);
+        while quiet < CHASE_QUIET && met < CHASE_MAX {
+            let before = self.known.len();
+            let last = process::newest()?;
+            // A process that is just becoming another program shows no environment: the last few are looked at again.
+            for pid in newest.min(last).saturating_sub(CHASE_AGAIN)..=last {
+                self.meet(pid, Some(Signal::STOP))?;
+            }
+            newest = last;
+            let came = self.known.len() - before;
+            met += came;
+            quiet = if came == 0 { quiet + 1 } else { 0 };
+            if came == 0 {
+                thread::sleep(CHASE_PAUSE);
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at a process, and signals and remembers it if it is ours. Answers whether it is.
+    fn meet(&mut self, pid: u32, signal: Option<Signal>) -> io::Result<bool> {
+        if self.spared.contains(&pid) {
+            return Ok(false);
+        }
+        let Some(process) = Process::open(pid)? else { return Ok(false) };
+        let is_ours = self.is_known(&process) || self.shows(&process);
+        if is_ours {
+            if let Some(signal) = signal {
+                process.signal(signal);
+            }
+            self.known.insert(pid, process.stat.start_time);
+        }
+        Ok(is_ours)
     }
 
     /// How many were ever found.

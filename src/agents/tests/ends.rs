@@ -182,10 +182,11 @@ async fn an_agent_that_is_dropped_ends() {
     let pid = place.noted("a");
     drop(agent);
     let began = Instant::now();
-    while runs(pid) && began.elapsed() < PATIENCE {
+    // Its control group is the last to go.
+    while !control_group::ControlGroup::find(&place.mark()).is_empty() || runs(pid) {
+        assert!(began.elapsed() < PATIENCE);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert!(!runs(pid));
 }
 
 #[test]
@@ -202,6 +203,9 @@ fn an_agent_whose_runtime_ends_is_killed() {
     drop(runtime);
     eventually("its end", || !runs(pid));
     drop(agent);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    assert!(runtime.block_on(end_leftovers(&place.mark(), None, &place.worktree(), Duration::ZERO)).is_ok());
+    assert_eq!(control_group::ControlGroup::find(&place.mark()), []);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Agents as real processes.
 
+mod configured;
 mod ends;
 mod leftovers;
 mod says;

@@ -63,7 +63,8 @@ async fn a_prompt_is_read_from_a_file_that_others_can_not_read() {
 #[tokio::test]
 async fn a_prompt_that_nobody_reads_keeps_nobody_waiting() {
     for script in ["exit 0", "exec <&-; sleep 0.2; exit 0", "sleep 0.2; exit 0"] {
-        let launch = Launch { prompt: "x".repeat(10 << 20), ..Place::new().script(script) };
+        let place = Place::new();
+        let launch = Launch { prompt: "x".repeat(10 << 20), ..place.script(script) };
         assert_eq!(follow(launch).await.1, Ok(Ended::Exited(0)), "{script}");
     }
 }
