@@ -30,7 +30,7 @@ pub use crate::store::{Fault, Keep, SimDisk};
 
 use crate::domain::{Entity, EntityId, StageId, Timestamp};
 use crate::engine::{
-    Audit, Commit, Failure, Handled, Instance, Page, PageRange, Request, Turn, View, next_sweep, query,
+    Audit, Commit, Failure, Handled, Instance, Owed, Page, PageRange, Request, Turn, View, next_sweep, query,
 };
 use crate::store::{
     Change, Entry, LogOptions, LogStore, MemoryIndex, MemoryStore, Position, Store, StoreError, StoreId, Urgency,
@@ -341,6 +341,14 @@ impl<E: Entity> Harness<E> {
     /// The store's.
     pub fn orphan(&self, id: &EntityId, number: u64) -> Result<Option<E::Command>, Failure> {
         query::orphan::<E>(store(&self.ground), id, number)
+    }
+
+    /// What is owed to the world, in no particular order.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn owed(&self) -> Result<Vec<Owed<E>>, Failure> {
+        query::owed::<E>(store(&self.ground), usize::MAX)
     }
 
     /// The last durable frame.

@@ -138,8 +138,8 @@ fn rests_on(task: &Task, verb: &str, point: u64) -> Result<Digest, Rejection> {
     let stages: Vec<StageState> = task.stages.iter().map(shown).collect();
     let run = task.run.as_ref().map(|run| (run.number, run.generation, run.process.is_some()));
     let shown = (verb, point, stages, task.at, &task.rejections, task.paused, &task.blocked);
-    let around =
-        (&task.operation, task.operations, run, has_session(task), &task.place, &task.dependents, &task.merged);
+    let dependents = task.is_done().then_some(&task.dependents);
+    let around = (&task.operation, task.operations, run, has_session(task), &task.place, dependents);
     Ok(Digest::of(&encode("plan", &(shown, around))?))
 }
 

@@ -3,14 +3,17 @@
 use std::fmt::Write as _;
 
 use super::content::Todo;
-use super::limits::PROMPT_BYTES_MAX;
+use super::limits::{BRIEF_BYTES_MAX, PROMPT_BYTES_MAX};
 use super::state::Task;
 use super::tier::{StageOutline, TierStage};
 use super::turn::cut;
 use crate::domain::{EntityId, StageId};
 
 /// The most that one part of a prompt takes of it, so that none crowds the others out.
-const PART_BYTES_MAX: usize = PROMPT_BYTES_MAX / 8;
+const PART_BYTES_MAX: usize = PROMPT_BYTES_MAX / 4;
+/// With less room than this, a part is left out.
+const ROOM_LEAST: usize = 200;
+const _: () = assert!(BRIEF_BYTES_MAX <= PART_BYTES_MAX);
 
 /// What a prompt is put together from.
 #[derive(Clone, Debug)]
@@ -84,7 +87,7 @@ impl Prompt {
     fn part(&mut self, heading: &str, text: &str) {
         const FRAME: usize = "# \n\n\n\n".len();
         let room = PROMPT_BYTES_MAX.saturating_sub(self.0.len() + heading.len() + FRAME).min(PART_BYTES_MAX);
-        if room < PART_BYTES_MAX && text.len() > room && room < FRAME {
+        if room < ROOM_LEAST {
             return;
         }
         let text = cut(text.trim(), room);

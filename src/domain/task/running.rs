@@ -229,8 +229,11 @@ fn adopt(turn: &mut Turn<'_>, stage: &StageId, known: &StageState, finish: &Fini
         let why = format!("the stage is {}, and the task is {}", known.status, turn.state.status());
         return Err(Rejection::conflict(what, why, "restart to the stage to take it in there"));
     }
-    // Its session and what it left for whoever goes on belong to a state of the worktree that is gone.
-    let said = Report { session: None, carry_over: None, ..finish.report.clone() };
+    // What an earlier run left for whoever goes on belongs to a state of the worktree that is gone.
+    let said = match finish.run == known.last_run {
+        true => finish.report.clone(),
+        false => Report { session: None, carry_over: None, ..finish.report.clone() },
+    };
     hear(turn, stage, &said)?;
     let heard = turn.state.stage(stage)?.clone();
     let last_ended = heard.last_ended.max(finish.run);
