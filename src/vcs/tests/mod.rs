@@ -1,6 +1,9 @@
 //! Version control on real repositories, with the git program as the oracle.
 
+mod clean_up;
 mod create;
+mod history;
+mod merge;
 mod probe;
 mod refs;
 mod repo;
