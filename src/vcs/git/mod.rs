@@ -21,10 +21,10 @@ mod snapshot;
 mod special;
 mod stage;
 mod sync;
-mod unlink;
 #[cfg(test)]
 #[path = "../tests/mod.rs"]
 mod tests;
+mod unlink;
 
 use std::collections::HashMap;
 use std::fmt;
