@@ -2,8 +2,10 @@
 
 mod clean_up;
 mod create;
+mod fuzz;
 mod history;
 mod merge;
 mod probe;
 mod refs;
 mod repo;
+mod scene;
