@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::files::blocking;
 use super::host::{Host, Running, Slot};
 use super::task::Task;
-use crate::agents::{Agent, AgentSpec, Ended, Launch, Line, Said, Sandbox, Stream};
+use crate::agents::{Agent, AgentSpec, Ended, Launch, Line, Said, Stream};
 use crate::api::error::Error;
 use crate::api::handle::Handle;
 use crate::domain::task::{
@@ -85,7 +85,7 @@ impl Host {
         run: &Run,
         place: &Place,
     ) -> Result<(Agent, AgentSpec), Error> {
-        let spec = self.agents.for_stage(run.stage.as_str())?;
+        let spec = self.agents.for_stage(run.stage.as_str()).clone();
         let (vcs, here, number) = (Arc::clone(&self.vcs), place.clone(), run.number);
         let notes = blocking(move || vcs.mend(&here, number)).await?;
         for note in notes {
@@ -99,11 +99,6 @@ impl Host {
         if let Some(session) = &task.session {
             environment.insert("RESTAGE_SESSION".into(), session.clone());
         }
-        let sandbox = if spec.sandbox {
-            Sandbox::Bubblewrap { common: place.common.clone(), network: spec.network }
-        } else {
-            Sandbox::Off
-        };
         let launch = Launch {
             command: spec.command.clone(),
             worktree: place.worktree.clone(),
@@ -114,7 +109,7 @@ impl Host {
             mark: self.mark(id, run.number),
             time_out: spec.time_out,
             grace: spec.grace,
-            sandbox,
+            sandbox: spec.sandbox(&place.common),
             scratch: self.worktrees.join(".runs").join(format!("{id}-{}", run.number)),
         };
         Ok((Agent::start(launch)?, spec))

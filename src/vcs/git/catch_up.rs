@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use git2::build::CheckoutBuilder;
-use git2::{Index, IndexEntry, IndexTime, Oid, Repository, RepositoryOpenFlags, Tree};
+use git2::{Index, IndexEntry, IndexTime, ObjectType, Oid, Repository, RepositoryOpenFlags, Tree};
 
 use super::content::shown;
 use super::plan::{Change, Obstacles, Plan};
@@ -202,7 +202,7 @@ impl Work {
 impl Listing {
     fn of(tree: &Tree<'_>, plan: &Plan) -> Self {
         let files = plan.changes.iter().filter_map(|change| {
-            let entry = tree.get_path(&change.path).ok()?;
+            let entry = tree.get_path(&change.path).ok().filter(|entry| entry.kind() != Some(ObjectType::Tree))?;
             Some((change.path.clone(), (entry.id(), u32::try_from(entry.filemode()).ok()?)))
         });
         Self { tree: tree.id(), files: files.collect() }

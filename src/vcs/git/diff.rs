@@ -48,7 +48,7 @@ fn tree(repository: &Repository, commit: CommitId) -> Result<Tree<'_>, VcsError>
 fn printed(mut diff: Diff<'_>, bytes_max: usize) -> Result<String, VcsError> {
     if diff.deltas().len() <= RENAMES_MAX {
         let mut find = DiffFindOptions::new();
-        find.renames(true);
+        find.renames(true).for_untracked(true);
         diff.find_similar(Some(&mut find)).map_err(|e| git("looking for renamed files", &e))?;
     }
     let mut text = Vec::new();

@@ -2,6 +2,9 @@
 
 mod create;
 mod fuzz;
+mod clean_up;
+mod history;
+mod merge;
 mod probe;
 mod refs;
 mod repo;

@@ -9,14 +9,24 @@ use super::repo::{NOW, Repo, git_in, run};
 use crate::vcs::{CommitId, Git, GoBack, Limits, Place, SnapshotKind, StageCommit, To, VcsError, WentBack};
 
 /// One file or link as it is: its kind and content.
-pub(crate) type Files = BTreeMap<PathBuf, (char, Vec<u8>)>;
+pub(crate) type Files = BTreeMap<PathBuf, (char, Bytes)>;
+
+/// Content, of which a failed test shows the beginning.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Bytes(pub(crate) Vec<u8>);
+
+impl std::fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", String::from_utf8_lossy(&self.0[..self.0.len().min(60)]))
+    }
+}
 
 /// Everything that going back and undoing it must bring back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Picture {
     pub(crate) files: Files,
-    pub(crate) staged: Vec<u8>,
-    pub(crate) status: Vec<u8>,
+    pub(crate) staged: String,
+    pub(crate) status: String,
     pub(crate) branch: String,
 }
 
@@ -100,8 +110,8 @@ impl Scene {
     pub(crate) fn picture(&self) -> Picture {
         Picture {
             files: files(self.tree()),
-            staged: output(self.tree(), &["ls-files", "-s", "-z"]),
-            status: output(self.tree(), &["--no-optional-locks", "status", "--porcelain", "-z", "-uall"]),
+            staged: lines(&output(self.tree(), &["ls-files", "-s", "-z"])),
+            status: lines(&output(self.tree(), &["--no-optional-locks", "status", "--porcelain", "-z", "-uall"])),
             branch: self.tip().to_string(),
         }
     }
@@ -110,7 +120,7 @@ impl Scene {
     #[track_caller]
     pub(crate) fn assert_unharmed(&self) {
         for (name, (_, content)) in files(&self.outside()) {
-            assert_eq!(content, format!("canary {}\n", name.display()).into_bytes(), "outside, {name:?}");
+            assert_eq!(content.0, format!("canary {}\n", name.display()).into_bytes(), "outside, {name:?}");
         }
         assert_eq!(files(&self.outside()).len(), 7, "something was made outside");
         let locks = walk(&self.place.common).into_iter().filter(|p| p.extension().is_some_and(|e| e == "lock"));
@@ -155,6 +165,20 @@ pub(crate) fn output(folder: &Path, args: &[&str]) -> Vec<u8> {
     out.stdout
 }
 
+/// What git ends with zeros, as lines, bytes that are no text escaped.
+fn lines(bytes: &[u8]) -> String {
+    bytes.split(|b| *b == 0).map(|line| format!("{}\n", line.escape_ascii())).collect()
+}
+
+/// Asserts that two folders hold the same, and else shows what differs.
+#[track_caller]
+pub(crate) fn assert_same(one: &Files, other: &Files, what: &str) {
+    let names: std::collections::BTreeSet<&PathBuf> = one.keys().chain(other.keys()).collect();
+    let differ: Vec<_> =
+        names.into_iter().filter(|n| one.get(*n) != other.get(*n)).map(|n| (n, one.get(n), other.get(n))).collect();
+    assert!(differ.is_empty(), "{what}: {differ:#?}");
+}
+
 /// All files and links below a folder but a `.git` at its top.
 pub(crate) fn files(top: &Path) -> Files {
     let mut files = Files::new();
@@ -166,10 +190,10 @@ pub(crate) fn files(top: &Path) -> Files {
         }
         if found.is_symlink() {
             use std::os::unix::ffi::OsStrExt as _;
-            files.insert(name, ('l', fs::read_link(&path).unwrap().as_os_str().as_bytes().to_vec()));
+            files.insert(name, ('l', Bytes(fs::read_link(&path).unwrap().as_os_str().as_bytes().to_vec())));
         } else if found.is_file() {
             let kind = if found.permissions().mode() & 0o100 == 0 { 'f' } else { 'x' };
-            files.insert(name, (kind, fs::read(&path).unwrap()));
+            files.insert(name, (kind, Bytes(fs::read(&path).unwrap())));
         }
     }
     files
