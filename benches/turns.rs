@@ -19,13 +19,13 @@ mod load;
 mod ours;
 #[path = "turns/population.rs"]
 mod population;
-#[path = "turns/process.rs"]
+#[path = "shared/process.rs"]
 mod process;
 #[path = "turns/reset.rs"]
 mod reset;
 #[path = "turns/rules.rs"]
 mod rules;
-#[path = "turns/table.rs"]
+#[path = "shared/table.rs"]
 mod table;
 #[path = "turns/throughput.rs"]
 mod throughput;

@@ -14,20 +14,26 @@ mod vcs;
 #[doc(hidden)]
 pub mod cli;
 
+#[cfg(feature = "tasks")]
+pub use agents::{AgentConfig, AgentError};
 pub use api::transcript;
 pub use api::{
     Class, Error, Feed, Handle, Kind, Options, Progress, Receipt, Restage, Stats, Unsound, WentBack, Workshop,
     Workshops,
 };
+#[cfg(feature = "tasks")]
+pub use api::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
 pub use domain::{
     Decision, Digest, Entity, EntityId, Fate, Fence, Generation, Inherit, Input, Part, Plan, PlanLine, PlanToken, Read,
-    Rejection, StageId, Target, Timestamp, Verb, limits, workshop,
+    Rejection, StageId, Target, Timestamp, Verb, limits, repository, task, workshop,
 };
 pub use engine::{
     Audit, Change, CodecError, Committed, Entry, Failure, Orphan, Owed, Page, PageRange, Record, Turn, UndoPoint, View,
 };
 pub use runtime::{Clock, EffectHandler, SystemClock};
 pub use store::{BackupInfo, Finding, IndexState, LogStats, Position, StoreError, UpTo, VerifyReport};
+#[cfg(feature = "tasks")]
+pub use vcs::{CommitId, FileChange, Kept, Look, Snapshot, Stays, VcsError, VcsProblem};
 
 pub mod guide;
 #[cfg(feature = "testkit")]

@@ -30,7 +30,7 @@ pub use crate::store::{Fault, Keep, SimDisk};
 
 use crate::domain::{Entity, EntityId, StageId, Timestamp};
 use crate::engine::{
-    Audit, Commit, Failure, Handled, Instance, Page, PageRange, Request, Turn, View, next_sweep, query,
+    Audit, Commit, Failure, Handled, Instance, Owed, Page, PageRange, Request, Turn, View, next_sweep, query,
 };
 use crate::store::{
     Change, Entry, LogOptions, LogStore, MemoryIndex, MemoryStore, Position, Store, StoreError, StoreId, Urgency,
@@ -343,6 +343,14 @@ impl<E: Entity> Harness<E> {
         query::orphan::<E>(store(&self.ground), id, number)
     }
 
+    /// What is owed to the world, in no particular order.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn owed(&self) -> Result<Vec<Owed<E>>, Failure> {
+        query::owed::<E>(store(&self.ground), usize::MAX)
+    }
+
     /// The last durable frame.
     pub fn durable(&self) -> Position {
         store(&self.ground).durable()
@@ -382,4 +390,11 @@ fn store(ground: &Ground) -> &dyn Store {
 
 fn put<R>(slot: &Slot<R>, outcome: Result<Receipt<R>, Failure>) {
     *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+}
+
+/// The steps of going back, in order: where the environment variable `RESTAGE_CRASH_AT` can have the process kill itself.
+#[cfg(feature = "tasks")]
+pub fn going_back_steps() -> Vec<&'static str> {
+    let of = ["back-", "place-", "snapshot-", "file-", "extra-"];
+    crate::vcs::STEPS.iter().copied().filter(|step| of.iter().any(|name| step.starts_with(name))).collect()
 }

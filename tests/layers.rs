@@ -23,7 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("vcs", &[]),
     ("agents", &[]),
     ("api", &["runtime", "engine", "domain", "store", "vcs", "agents"]),
-    ("testkit", &["api", "runtime", "engine", "domain", "store"]),
+    ("testkit", &["api", "runtime", "engine", "domain", "store", "vcs"]),
     ("cli", &["api"]),
 ];
 

@@ -19,9 +19,9 @@ pub enum AgentError {
         /// Why.
         why: String,
     },
-    /// A sandbox is asked for and there is none.
-    #[error("the agent is to run in a sandbox, and bubblewrap (bwrap) is not installed")]
-    NoSandbox,
+    /// A sandbox is asked for and there is none: why.
+    #[error("the agent is to run in a sandbox, and {0}")]
+    NoSandbox(String),
     /// Processes of the agent are still there after all was tried.
     #[error("processes of the agent can't be ended: {0:?}")]
     Alive(Vec<u32>),
@@ -51,7 +51,7 @@ impl AgentError {
         match self {
             Self::NoProgram(_) => "no_program",
             Self::Start { .. } => "agent_start",
-            Self::NoSandbox => "no_sandbox",
+            Self::NoSandbox(_) => "no_sandbox",
             Self::Alive(_) => "agent_alive",
             Self::Config { .. } => "agent_config",
             Self::Io { .. } => "io",
@@ -63,7 +63,7 @@ impl AgentError {
         match self {
             Self::NoProgram(_) => "install it, or name another agent in the configuration: restage agent list",
             Self::Start { .. } => "check that it may be run, and run it by hand",
-            Self::NoSandbox => "install bubblewrap, or set sandbox = false for this agent",
+            Self::NoSandbox(_) => "install bubblewrap, or set sandbox = false for this agent",
             Self::Alive(_) => "end them by hand, then ask again",
             Self::Config { .. } => "correct the file; restage agent list shows what is understood",
             Self::Io { .. } => "check the permissions, and whether the disk is full",

@@ -5,8 +5,27 @@
 //! [`end_leftovers`] find it and all that came of it, by its control group where the system has one, by the mark in its
 //! environment, by its process id and start time, and by who still stands in the worktree.
 
+mod agent;
+mod built_in;
+mod config;
+mod control_group;
+mod ending;
+mod environment;
 mod error;
+mod output;
+mod process;
+mod program;
+mod protocol;
+mod reader;
+mod sandbox;
+mod start;
+#[cfg(test)]
+mod tests;
+mod trail;
 mod types;
 
+pub use agent::Agent;
+pub use config::{AgentConfig, AgentSpec};
+pub use ending::end_leftovers;
 pub use error::AgentError;
 pub use types::{Ended, Launch, Line, Mark, PromptBy, Said, Sandbox, Started, Stream, Todo};

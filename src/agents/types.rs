@@ -1,6 +1,7 @@
 //! What is asked of an agent, and what it says.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -65,6 +66,17 @@ pub struct Mark {
     pub task: String,
     /// The run.
     pub run: u64,
+}
+
+impl Mark {
+    /// The variable that holds it in the environment of an agent and of all that come of it.
+    pub const VARIABLE: &'static str = "RESTAGE_RUN";
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.store, self.task, self.run)
+    }
 }
 
 /// An agent that was started, as it is found again after a crash of ours.

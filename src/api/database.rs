@@ -18,6 +18,8 @@ use crate::store::{
     BackupInfo, FolderOptions, FolderStore, LogOptions, LogStats, MemoryStore, Position, SledOptions, Store,
     StoreError, StoreId, open_folder,
 };
+#[cfg(feature = "tasks")]
+use crate::vcs::{Git, Limits};
 
 /// How to open. The defaults suit a program of some thousand active entities.
 #[derive(Clone, Debug)]
@@ -243,14 +245,15 @@ impl Restage {
         }
         let TaskOptions { worktrees, agents } = options;
         let folder = worktrees.or_else(|| Some(self.path.as_ref()?.join("worktrees")));
-        let folder = folder.ok_or_else(|| Rejection::invalid("worktrees", "a store in memory has no place for them"))?;
-        let folder = std::path::absolute(&folder)
-            .map_err(|error| StoreError::io("finding", &folder, error))?;
+        let folder =
+            folder.ok_or_else(|| Rejection::invalid("worktrees", "a store in memory has no place for them"))?;
+        let folder = std::path::absolute(&folder).map_err(|error| StoreError::io("finding", &folder, error))?;
         let id = match &self.folder {
             Some(folder) => folder.id(),
             None => StoreId(random_id().map_err(|error| StoreError::io("getting random bytes for", &folder, error))?),
         };
-        let vcs = Arc::new(crate::vcs::Git::default());
+        let clock = Arc::clone(self.runtime.clock());
+        let vcs = Arc::new(Git::new(Limits::default(), move || clock.now().as_millis().div_euclid(1_000)));
         let tasks = Tasks::new(self.kind()?, self.kind()?, vcs, id.to_string(), folder, agents);
         Ok(self.tasks.get_or_init(|| tasks).clone())
     }

@@ -187,9 +187,7 @@ fn hint_of(error: &AskError) -> String {
     match error {
         AskError::Failed(Failure::Rejected(rejection)) => rejection.hint(),
         AskError::Failed(Failure::Store(error)) => error.hint().to_owned(),
-        AskError::Failed(Failure::Unwritable { .. }) => {
-            "mend the types of this kind: see the Entity contract".into()
-        }
+        AskError::Failed(Failure::Unwritable { .. }) => "mend the types of this kind: see the Entity contract".into(),
         AskError::Failed(_) => "verify the data folder, and restore the latest backup into a new one".into(),
         AskError::Expired | AskError::Busy { .. } => "wait a moment and ask again".into(),
         AskError::Deadline(_) => "ask again with the same idempotency key, or look at the present state".into(),

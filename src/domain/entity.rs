@@ -84,9 +84,10 @@ pub trait Entity: Sized + Clone + Debug + Send + Sync + 'static {
     }
 
     /// The command that begins the undo of a verb which the world has to take back first; `saved` is the state before
-    /// that verb. What finishes it says so with [`Decision::undoes`]. With none, the undo is one turn.
-    fn begin_undo(saved: &Self::State, point: u64) -> Option<Self::Command> {
-        let _ = (saved, point);
+    /// that verb, which affected `stages`. What finishes it says so with [`Decision::undoes`]. With none, the undo is one
+    /// turn.
+    fn begin_undo(saved: &Self::State, stages: &[StageId], point: u64) -> Option<Self::Command> {
+        let _ = (saved, stages, point);
         None
     }
 
@@ -188,7 +189,7 @@ pub struct Decision<E: Entity> {
     /// Set when the turn goes back or overrules: it can be previewed and undone, and is audited.
     pub verb: Option<Verb>,
     /// The undo point that this turn takes back, the world having taken it back before: [`Entity::begin_undo`]. What
-    /// happened comes after that.
+    /// happened comes after that. Fences are raised as the undo has it, so the decision raises none.
     pub undoes: Option<u64>,
 }
 

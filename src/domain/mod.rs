@@ -10,6 +10,7 @@ pub mod repository;
 pub mod stage_graph;
 mod stored;
 pub mod task;
+mod text;
 mod time;
 pub mod workshop;
 

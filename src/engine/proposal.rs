@@ -70,8 +70,9 @@ impl<E: Entity> Proposal<E> {
             proposal.touched.entry(stage.clone()).or_default();
             proposal.changes.push(Change::Raised(stage, fence));
         }
-        // What is written after a verb goes to layers that its undo point does not remember: they never change.
-        for stage in decision.verb.iter().flat_map(|verb| &verb.affects) {
+        // What is written after a verb goes to layers that its undo point does not remember: they never change. One that
+        // takes an undo point back affects what the point remembers, and the undo raises that.
+        for stage in decision.verb.iter().filter(|_| decision.undoes.is_none()).flat_map(|verb| &verb.affects) {
             if !proposal.touched.contains_key(stage) {
                 let fence = record.fence(stage).raised(Inherit::Current)?;
                 proposal.touched.insert(stage.clone(), false);
@@ -141,7 +142,7 @@ impl<E: Entity> Proposal<E> {
     /// How much it matters when the disk is full: going back and what frees space go through on the reserve.
     pub(super) fn urgency(&self) -> Urgency {
         let frees = self.changes.iter().any(|change| matches!(change, Change::UndoPointsGone(_)));
-        let goes_back = self.undoable() || (self.verb.is_some() && self.content.is_empty());
+        let goes_back = self.verb.is_some() && (!self.for_good || self.content.is_empty());
         if frees || goes_back { Urgency::Reserved } else { Urgency::Ordinary }
     }
 

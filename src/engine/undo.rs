@@ -7,6 +7,8 @@
 //! Where the world has to be put back too, the kind begins the undo with a command of its own, and the turn that takes
 //! the world's answer in finishes it ([`Decision::undoes`](crate::domain::Decision::undoes)).
 
+use std::time::Duration;
+
 use super::codec::Tag;
 use super::instance::Instance;
 use super::proposal::Proposal;
@@ -17,6 +19,8 @@ use crate::store::Store;
 
 /// The timer that lets old undo points go.
 pub(super) const EXPIRY_TIMER: &str = "restage.undo-expiry";
+/// How long an undo point is let be that is needed beyond its time.
+const EXPIRY_AGAIN: Duration = Duration::from_secs(60);
 
 impl<E: Entity> Instance<E> {
     /// Takes back the verb of an undo point, or the newest that was not taken back; or begins to.
@@ -29,12 +33,14 @@ impl<E: Entity> Instance<E> {
     ) -> Result<Proposal<E>, Failure> {
         let point = self.undo_point(number)?;
         let saved = self.saved(point, store)?;
-        let begin = E::begin_undo(&saved, point.number);
+        let stages: Vec<_> = point.fences.keys().cloned().collect();
+        let begin = E::begin_undo(&saved, &stages, point.number);
         let whole = self.taken_back(point, saved)?;
         let Some(command) = begin else { return Ok(whole) };
         let mut begun = self.decide(&command, terms, store, now)?;
         begun.needs_plan = whole.needs_plan;
         if let (Some(verb), Some(whole)) = (&mut begun.verb, whole.verb) {
+            verb.stage = whole.stage;
             verb.lines.splice(0..0, whole.lines);
         }
         Ok(begun)
@@ -120,7 +126,10 @@ impl<E: Entity> Instance<E> {
         if !gone.is_empty() {
             proposal.changes.push(Change::UndoPointsGone(gone.iter().map(|point| point.number).collect()));
         }
-        proposal.timers.push((EXPIRY_TIMER.into(), kept.iter().map(|point| point.until).min()));
+        // One that is kept beyond its time is looked at again soon, and not at once over and over.
+        let again = now.after(EXPIRY_AGAIN);
+        let next = |point: &&UndoPoint| if point.until <= now { again } else { point.until };
+        proposal.timers.push((EXPIRY_TIMER.into(), kept.iter().map(next).min()));
         proposal
     }
 

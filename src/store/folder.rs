@@ -163,7 +163,7 @@ fn found_index(disk: &OsDisk, path: &Path, options: SledOptions) -> Result<Optio
 
 impl FolderStore {
     /// Which store it is.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "tasks"))]
     pub fn id(&self) -> StoreId {
         self.id
     }

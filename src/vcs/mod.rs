@@ -14,9 +14,14 @@
 //! | `refs/restage/snapshots/<key>/<n>` | the whole worktree before the n-th going back; its first parent is what was checked out, its second what was staged |
 
 mod error;
+mod git;
+mod step;
 mod types;
 
 pub use error::{VcsError, VcsProblem};
+pub use git::{Git, Limits};
+#[cfg(feature = "testkit")]
+pub(crate) use step::STEPS;
 pub use types::{
     Candidate, CleanedUp, CommitId, Created, DiffRange, Facts, FileChange, GoBack, Kept, Look, MergeRequest, Merged,
     NewWorktree, Place, Snapshot, SnapshotKind, StageCommit, Stays, To, TreeId, WentBack,
@@ -38,6 +43,13 @@ pub trait Vcs: Send + Sync + 'static {
     /// # Errors
     /// The base does not exist, the place is taken by something else, and as of [`probe`](Self::probe).
     fn create(&self, new: &NewWorktree) -> Result<Created, VcsError>;
+
+    /// Makes the worktree one that can be worked in, if a crash or somebody else left it otherwise, and says what had to be
+    /// done; made again from the branch if it is missing. What is set aside on the way is named by `number`.
+    ///
+    /// # Errors
+    /// The branch is gone; what is wrong can't be put right without touching what is not ours.
+    fn mend(&self, place: &Place, number: u64) -> Result<Vec<String>, VcsError>;
 
     /// The content of the whole worktree as a tree, and what is left out of it: what an approval approves.
     ///

@@ -8,7 +8,7 @@ use super::task::Task;
 use crate::api::error::Error;
 use crate::domain::task::{
     BRIEF_PATH, FEEDBACK_PATH, HANDOFF_PATH, LOG_PREFIX, LogLine, OUTPUT_PATH, ObjectId, TASK_STAGE, TODOS_PATH,
-    Task as State, Todo, lines_from_bytes, todos_from_bytes,
+    Task as State, Tier, Todo, log_from_bytes, log_path, todos_from_bytes,
 };
 use crate::domain::{Plan, Rejection, StageId};
 use crate::engine::PageRange;
@@ -110,21 +110,14 @@ impl Task {
     pub async fn diff(&self, of: &DiffOf) -> Result<String, Error> {
         let task = self.view().await?.state;
         let place = self.place(&task).await?;
-        let commit_before = |stage: Option<&StageId>| {
-            let base = || task.place.as_ref().map(|place| place.base_commit.clone());
-            let found = task.commit_before(stage).or_else(base);
-            found.ok_or_else(|| Error::from(Rejection::not_found("commit", "to compare with")))
-        };
+        let base = &task.place.as_ref().ok_or_else(Error::unexpected)?.base_commit;
         let range = match of {
-            DiffOf::Task => DiffRange::Worktree(commit_id(&commit_before(None)?)?),
-            DiffOf::Uncommitted => {
-                let at = task.last_commit().map_or_else(|| commit_before(None), Ok)?;
-                DiffRange::Worktree(commit_id(&at)?)
-            }
+            DiffOf::Task => DiffRange::Worktree(commit_id(base)?),
+            DiffOf::Uncommitted => DiffRange::Worktree(commit_id(task.last_commit().unwrap_or(base))?),
             DiffOf::Stage(stage) => {
-                let commit = task.stage(stage)?.commit.clone();
+                let commit = task.stage(stage)?.commit.as_ref();
                 let commit = commit.ok_or_else(|| Rejection::not_found("commit of stage", stage))?;
-                DiffRange::Between(commit_id(&commit_before(Some(stage))?)?, commit_id(&commit)?)
+                DiffRange::Between(commit_id(task.commit_before(Some(stage)).unwrap_or(base))?, commit_id(commit)?)
             }
         };
         let vcs = Arc::clone(&self.host.vcs);
@@ -152,6 +145,17 @@ impl Task {
         // One that is being made is of an operation that is not finished.
         let keep: Vec<u64> = view.state.operation.iter().map(|operation| operation.number).collect();
         blocking(move || vcs.drop_snapshots(&place, &keep)).await
+    }
+
+    /// Its stages, with what their agents are told.
+    ///
+    /// # Errors
+    /// As of [`view`](Self::view); the tier is not in the store.
+    pub async fn tier(&self) -> Result<Tier, Error> {
+        let digest = self.view().await?.state.tier.digest;
+        let bytes = self.handle.shared(digest).await?;
+        let bytes = bytes.ok_or_else(|| Rejection::not_found("tier of task", self.id()))?;
+        Ok(Tier::from_bytes(&bytes)?)
     }
 
     /// What is to be done, in full.
@@ -202,8 +206,7 @@ impl Task {
     pub async fn log(&self, skip: u64) -> Result<Vec<LogEntry>, Error> {
         // A chunk lies under the number of its first line, so what holds line `skip` may lie before it.
         let stage = StageId::new(TASK_STAGE)?;
-        let path = |number: u64| [LOG_PREFIX, &number.to_be_bytes()].concat();
-        let mut after = skip.checked_sub(super::run::LINES_PER_CHUNK_MAX).map(path);
+        let mut after = skip.checked_sub(super::run::LINES_PER_CHUNK_MAX).map(log_path);
         loop {
             let range = PageRange { prefix: LOG_PREFIX.to_vec(), after: after.clone(), most: LOG_CHUNKS };
             let (_, page) = self.handle.page(&stage, range).await?;
@@ -212,7 +215,7 @@ impl Task {
             for (path, bytes) in page {
                 let number = path.get(LOG_PREFIX.len()..).and_then(|rest| rest.try_into().ok());
                 let first = number.map_or(0, u64::from_be_bytes);
-                let lines = (first..).zip(lines_from_bytes(&bytes)?);
+                let lines = (first..).zip(log_from_bytes(&bytes)?);
                 found.extend(lines.filter(|(n, _)| *n >= skip).map(|(number, line)| LogEntry { number, line }));
             }
             if !found.is_empty() {

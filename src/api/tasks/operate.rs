@@ -50,7 +50,8 @@ impl Host {
         let place = self.place(&task).await.map_err(text)?;
         for run in task.runs.saturating_sub(1)..=task.runs {
             // The last run may have left something, and the one before it if we crashed in between.
-            self.end_leftovers(id, run, task.run.as_ref(), place.as_ref().map(|place| place.worktree.as_path())).await?;
+            self.end_leftovers(id, run, task.run.as_ref(), place.as_ref().map(|place| place.worktree.as_path()))
+                .await?;
         }
         let done = self.done(id, &task, &operation, place.clone()).await;
         let error = match done {
@@ -95,14 +96,25 @@ impl Host {
         if operation.kind == OperationKind::Create {
             return self.create(id, task, number).await;
         }
-        let place = place.ok_or_else(Error::unexpected)?;
+        // Going back may have overtaken the making of the worktree: then it is made first.
+        let (place, base, made) = match (place, &task.place) {
+            (Some(place), Some(placed)) => (place, placed.base_commit.clone(), None),
+            _ => {
+                let (place, placed) = self.make(id, task).await?.0;
+                (place, placed.base_commit.clone(), Some(placed))
+            }
+        };
         let vcs = Arc::clone(&self.vcs);
         match &operation.kind {
             OperationKind::Create => Err(Error::unexpected()),
             OperationKind::Commit { stage, run, expected } => {
                 let message = commit_message(id, stage, *run);
-                let stage_commit =
-                    StageCommit { stage: stage.to_string(), run: *run, message, expected: Some(expected.0.parse().map_err(|_| Error::unexpected())?) };
+                let stage_commit = StageCommit {
+                    stage: stage.to_string(),
+                    run: *run,
+                    message,
+                    expected: Some(expected.0.parse().map_err(|_| Error::unexpected())?),
+                };
                 let done = blocking(move || {
                     vcs.commit_stage(&place, &stage_commit).map(Ok).or_else(|error| match error.problem {
                         VcsProblem::ContentChanged { .. } => vcs.candidate(&place).map(Err),
@@ -120,17 +132,16 @@ impl Host {
             OperationKind::Restart { to, after } => {
                 let words = to.as_ref().map_or("the beginning".to_owned(), ToString::to_string);
                 let message = snapshot_message(id, operation, &format!("snapshot before restart to {words}"));
-                let base = task.place.as_ref().ok_or_else(Error::unexpected)?.base_commit.clone();
                 let base = commit_id(&base)?;
                 let recorded = after.as_ref().map(|(_, commit)| commit_id(commit)).transpose()?;
                 let subject = after.as_ref().map(|(stage, _)| commit_subject(id, stage));
                 let to = To::Commit(recorded.unwrap_or(base));
                 let request = GoBack { number, kind: SnapshotKind::Restart, to, message };
                 let back = move || go_back_or_find(vcs.as_ref(), &place, request, subject.as_deref(), base);
-                let report = blocking(back).await?;
+                let report = RolledBack { place: made, ..blocking(back).await? };
                 Ok(Command::RolledBack { operation: number, report: Box::new(report) })
             }
-            OperationKind::Undo { point, snapshot } => {
+            OperationKind::Undo { point, snapshot, .. } => {
                 let message = snapshot_message(id, operation, &format!("snapshot before undo of {point}"));
                 let request = GoBack { number, kind: SnapshotKind::Undo, to: To::Snapshot(*snapshot), message };
                 let report = blocking(move || Ok(report(vcs.go_back(&place, &request)?))).await?;
@@ -152,6 +163,11 @@ impl Host {
     }
 
     async fn create(&self, id: &EntityId, task: &State, operation: u64) -> Result<Command, Error> {
+        let ((_, place), notes) = self.make(id, task).await?;
+        Ok(Command::Created { operation, place, notes })
+    }
+
+    async fn make(&self, id: &EntityId, task: &State) -> Result<((Place, Placed), Vec<String>), Error> {
         let repository = task.repository.as_ref().ok_or_else(Error::unexpected)?;
         let facts = self.repositories.get(repository).await?;
         let new = NewWorktree {
@@ -165,14 +181,14 @@ impl Host {
         let vcs = Arc::clone(&self.vcs);
         let created = blocking(move || vcs.create(&new)).await?;
         let worktree = created.place.worktree.to_string_lossy().into_owned();
-        let place = Placed {
-            key: created.place.key,
-            branch: created.place.branch,
+        let placed = Placed {
+            key: created.place.key.clone(),
+            branch: created.place.branch.clone(),
             worktree,
             base: created.base,
             base_commit: object_id(created.base_commit),
         };
-        Ok(Command::Created { operation, place, notes: created.notes })
+        Ok(((created.place, placed), created.notes))
     }
 }
 
@@ -209,6 +225,7 @@ fn report(back: crate::vcs::WentBack) -> RolledBack {
         to: object_id(back.to),
         kept: u64::try_from(back.kept.len()).unwrap_or(u64::MAX),
         notes: back.notes,
+        place: None,
     }
 }
 
@@ -218,7 +235,8 @@ fn object_id(commit: CommitId) -> ObjectId {
 
 /// The message of a snapshot: its first line, and what tells a person where it comes from.
 fn snapshot_message(id: &EntityId, operation: &Operation, subject: &str) -> String {
-    let mut message = format!("task/{id}: {subject}\n\nTask: {id}\nOperation: {}\nAsked-By: {}", operation.number, operation.by);
+    let mut message =
+        format!("task/{id}: {subject}\n\nTask: {id}\nOperation: {}\nAsked-By: {}", operation.number, operation.by);
     if let Some(reason) = &operation.reason {
         // A trailer is one line.
         let line: Vec<&str> = reason.split_whitespace().collect();

@@ -7,12 +7,12 @@ use tokio::sync::watch;
 use super::files::blocking;
 use super::host::{Host, Running, Slot};
 use super::task::Task;
-use crate::agents::{Agent, AgentSpec, Ended, Launch, Line, Said, Sandbox, Stream};
+use crate::agents::{Agent, AgentSpec, Ended, Launch, Line, Said, Stream};
 use crate::api::error::Error;
 use crate::api::handle::Handle;
 use crate::domain::task::{
-    Candidate, Command, Finish, LogLine, LogSource, ObjectId, Outcome, Report, Run, Score, StageText, Task as State,
-    TaskKind, Todo, prompt,
+    Candidate, Command, Earlier, Finish, LogLine, LogSource, ObjectId, Outcome, PromptParts, Report, Run, Score,
+    Task as State, TaskKind, Todo, prompt,
 };
 use crate::domain::{EntityId, Generation, Rejection, StageId, Timestamp};
 use crate::vcs::Place;
@@ -45,7 +45,8 @@ impl Host {
         }
         if run.process.is_some() {
             // It was started by an earlier life of this program, which ended before it did.
-            let finish = Finish { run: number, outcome: Outcome::Interrupted, report: Report::default(), candidate: None };
+            let finish =
+                Finish { run: number, outcome: Outcome::Interrupted, report: Report::default(), candidate: None };
             return self.finish(id, &run, finish).await;
         }
         let (agent, spec) = match self.start(id, &task, &run, &place).await {
@@ -84,9 +85,9 @@ impl Host {
         run: &Run,
         place: &Place,
     ) -> Result<(Agent, AgentSpec), Error> {
-        let spec = self.agents.for_stage(run.stage.as_str())?;
-        let (vcs, here) = (Arc::clone(&self.vcs), place.clone());
-        let notes = blocking(move || vcs.mend(&here)).await?;
+        let spec = self.agents.for_stage(run.stage.as_str()).clone();
+        let (vcs, here, number) = (Arc::clone(&self.vcs), place.clone(), run.number);
+        let notes = blocking(move || vcs.mend(&here, number)).await?;
         for note in notes {
             tracing::warn!(task = %id, note, "the worktree was mended");
         }
@@ -98,11 +99,6 @@ impl Host {
         if let Some(session) = &task.session {
             environment.insert("RESTAGE_SESSION".into(), session.clone());
         }
-        let sandbox = if spec.sandbox {
-            Sandbox::Bubblewrap { common: place.common.clone(), network: spec.network }
-        } else {
-            Sandbox::Off
-        };
         let launch = Launch {
             command: spec.command.clone(),
             worktree: place.worktree.clone(),
@@ -113,7 +109,7 @@ impl Host {
             mark: self.mark(id, run.number),
             time_out: spec.time_out,
             grace: spec.grace,
-            sandbox,
+            sandbox: spec.sandbox(&place.common),
             scratch: self.worktrees.join(".runs").join(format!("{id}-{}", run.number)),
         };
         Ok((Agent::start(launch)?, spec))
@@ -122,13 +118,16 @@ impl Host {
     async fn prompt(self: &Arc<Self>, id: &EntityId, task: &State, run: &Run) -> Result<String, Error> {
         let of = Task::new(self.task(id), Arc::clone(self));
         let tier = of.tier().await?;
+        let stage = tier.stage(&run.stage).ok_or_else(Error::unexpected)?;
         let mut earlier = Vec::new();
-        for stage in task.stages_before(&run.stage) {
-            let (output, handoff) = (of.output(&stage).await?, of.handoff(&stage).await?);
-            earlier.push(StageText { stage, output, handoff });
+        for before in tier.stages.iter().map(|stage| &stage.outline.id).take_while(|id| **id != run.stage) {
+            let (output, handoff) = (of.output(before).await?, of.handoff(before).await?);
+            earlier.push(Earlier { stage: before.clone(), output, handoff });
         }
-        let (feedback, todos) = (of.feedback(&run.stage).await?, of.todos(&run.stage).await?);
-        Ok(prompt(task, &tier, run, &of.brief().await?, &earlier, feedback.as_deref(), &todos))
+        let (brief, todos) = (of.brief().await?, of.todos(&run.stage).await?);
+        let feedback = of.feedback(&run.stage).await?;
+        let feedback = feedback.as_deref();
+        Ok(prompt(&PromptParts { id, task, stage, brief: &brief, earlier: &earlier, feedback, todos: &todos }))
     }
 
     /// Follows an agent until it and all that came of it have ended.
@@ -153,17 +152,11 @@ impl Host {
                     Some(lines) => told.take(lines).await?,
                     None => break,
                 },
-                _ = stopped.wait_for(|stop| *stop), if !told.stopping => {
-                    told.stopping = true;
-                    agent.stop();
-                }
-                _ = closing.wait_for(|closing| *closing), if !told.stopping => {
-                    told.stopping = true;
-                    agent.stop();
-                }
+                () = is_set(&mut stopped), if !told.stopping => told.stopping = true,
+                () = is_set(&mut closing), if !told.stopping => told.stopping = true,
             }
-            if told.fenced && !told.stopping {
-                told.stopping = true;
+            told.stopping |= told.fenced;
+            if told.stopping {
                 agent.stop();
             }
         }
@@ -204,6 +197,11 @@ impl Host {
             Err(error) => Err(error.to_string()),
         }
     }
+}
+
+/// Waits until somebody sets it.
+async fn is_set(flag: &mut watch::Receiver<bool>) {
+    drop(flag.wait_for(|set| *set).await);
 }
 
 fn failure(code: &str, what: impl Into<String>) -> Outcome {
@@ -316,7 +314,7 @@ impl Telling {
                 Said::Handoff(text) => report.handoff = Some(text),
                 Said::Continue(text) => report.carry_over = Some(text),
                 Said::Session(id) => report.session = Some(id),
-                Said::Score(score) => report.score = Score::of(score),
+                Said::Score(score) => report.score = Some(thousandths(score)),
                 Said::Result(passed) => report.passed = Some(passed),
             },
         }
@@ -342,4 +340,10 @@ impl Slot {
         let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
         finished.take_if(|finish| finish.run == run)
     }
+}
+
+/// A score of 0 to 1; what is beyond is the nearest.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is 0 to 1000")]
+fn thousandths(score: f64) -> Score {
+    Score((score.clamp(0.0, 1.0) * 1_000.0).round() as u16)
 }

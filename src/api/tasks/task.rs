@@ -194,8 +194,9 @@ impl Task {
     pub async fn preview_restart(&self, to: Option<&StageId>) -> Result<Preview, Error> {
         let plan = self.handle.preview(Command::Restart { to: to.cloned() }).await?;
         let view = self.view().await?;
-        let target = view.state.commit_before(to).or_else(|| Some(view.state.place.as_ref()?.base_commit.clone()));
-        let target = target.map(|commit| super::files::commit_id(&commit)).transpose()?.map(To::Commit);
+        let base = || Some(&view.state.place.as_ref()?.base_commit);
+        let target = view.state.commit_before(to).or_else(base);
+        let target = target.map(super::files::commit_id).transpose()?.map(To::Commit);
         self.previewed(plan, &view, target).await
     }
 

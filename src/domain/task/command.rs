@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::content::{LogLine, Todo};
 use super::operation::{Operation, Place, RolledBack};
-use super::state::{Candidate, Dependency, ObjectId, Problem, Run, Score, StageState, Task};
+use super::state::{Candidate, Dependency, ObjectId, Problem, Run, Score, StageState, Standing, Task};
 use super::tier::Tier;
 use crate::domain::{EntityId, Generation, StageId, Timestamp};
 
@@ -68,6 +68,8 @@ pub enum Command {
         point: u64,
         /// The number of the operation that took the snapshot.
         snapshot: u64,
+        /// Where the task stands once it is undone.
+        back: Box<Standing>,
     },
 
     // By the host that carries out what is owed.
@@ -159,6 +161,17 @@ pub enum Command {
         /// What to do about it.
         hint: String,
     },
+    /// An operation takes longer: it is tried again until it is done.
+    Delayed {
+        /// The operation.
+        operation: u64,
+        /// A stable word for programs.
+        code: String,
+        /// What is in the way.
+        what: String,
+        /// What to do about it.
+        hint: String,
+    },
     /// Another task waits for this one, and wants to be told.
     Awaited {
         /// The task that waits.
@@ -207,6 +220,13 @@ pub struct Finish {
     pub report: Report,
     /// The files it left, if they could be read.
     pub candidate: Option<Candidate>,
+}
+
+impl Finish {
+    /// Whether it brings anything that could be lost.
+    pub fn has_work(&self) -> bool {
+        self.candidate.is_some() || self.report != Report::default()
+    }
 }
 
 /// How a run ended.
@@ -259,8 +279,10 @@ pub enum Event {
     Began(Box<Operation>),
     /// It ended; with a problem, nothing was changed.
     Ended(Option<Problem>),
-    /// The files were put back.
+    /// The files were put back, and with that the operation ended.
     RolledBack(Box<RolledBack>),
+    /// A run came to nothing.
+    Problem(Problem),
     /// An agent is at work, or none any more.
     Run(Option<Run>),
     /// The agent's name, its session, and what it left for whoever goes on.
@@ -322,7 +344,8 @@ pub enum Cause {
 /// What is owed to the world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
-    /// Have an agent work on the run's stage, and tell how it ended. Key `run`.
+    /// Have an agent work on the run's stage, and tell how it ended with [`Command::Finish`], sent as a command of its own
+    /// and not as the answer: the answer of an effect that is owed no longer is dropped, a late command is kept. Key `run`.
     Run {
         /// The run's number.
         run: u64,

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Generation, StageId, Timestamp};
+use crate::domain::stored::decode;
+use crate::domain::{Generation, Rejection, StageId, Timestamp};
 
 /// The stage that no tier has: what belongs to the task as a whole lies there, and no restart touches it.
 pub const TASK_STAGE: &str = "task";
@@ -48,4 +49,25 @@ pub struct Todo {
     pub text: String,
     /// Whether it is done.
     pub done: bool,
+}
+
+/// Where the chunk of the log lies that begins with this line.
+pub fn log_path(first: u64) -> Vec<u8> {
+    [LOG_PREFIX, &first.to_be_bytes()].concat()
+}
+
+/// The lines of a chunk of the log.
+///
+/// # Errors
+/// [`Rejection::Refused`] with the code `damaged` when they can't be read.
+pub fn log_from_bytes(bytes: &[u8]) -> Result<Vec<LogLine>, Rejection> {
+    decode("lines", bytes)
+}
+
+/// The things to do of a stage.
+///
+/// # Errors
+/// [`Rejection::Refused`] with the code `damaged` when they can't be read.
+pub fn todos_from_bytes(bytes: &[u8]) -> Result<Vec<Todo>, Rejection> {
+    decode("things to do", bytes)
 }

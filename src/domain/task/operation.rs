@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::state::ObjectId;
+use super::state::{ObjectId, Standing};
 use crate::domain::{StageId, Timestamp};
 
 /// Something that moves files, and is under way.
@@ -47,6 +47,8 @@ pub enum OperationKind {
         point: u64,
         /// The number of the operation that took the snapshot.
         snapshot: u64,
+        /// Where the task stands once it is undone.
+        back: Box<Standing>,
     },
     /// Merges the branch into its base.
     Merge {
@@ -89,4 +91,6 @@ pub struct RolledBack {
     pub kept: u64,
     /// What had to be mended on the way, in sentences.
     pub notes: Vec<String>,
+    /// Where it works, if it had no place before.
+    pub place: Option<Place>,
 }

@@ -6,8 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::operation::{Operation, Place};
-use super::tier::TierOutline;
-use crate::domain::{Digest, EntityId, Generation, StageId, Timestamp};
+use super::tier::{StageOutline, TierOutline};
+use crate::domain::{Digest, EntityId, Generation, Rejection, StageId, Timestamp};
 
 /// The id of a commit or tree in a repository: forty lower-case hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -93,6 +93,10 @@ pub struct StageState {
     pub completed_at: Option<Timestamp>,
     /// Runs since it was entered, those after a rejection too.
     pub runs: u32,
+    /// The number of its last run; 0 without one.
+    pub last_run: u64,
+    /// The last of its runs whose end is known; 0 without one.
+    pub last_ended: u64,
     /// What its last run made, to be approved.
     pub candidate: Option<Candidate>,
     /// Who approved what.
@@ -203,6 +207,17 @@ pub struct Dependency {
     pub begun_with: Option<ObjectId>,
 }
 
+/// Where a task stands, as boards and the tasks that wait for it see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The stage it is in.
+    pub stage: Option<StageId>,
+    /// Its status, as a word.
+    pub status: String,
+    /// The files it ended with, while it is done.
+    pub done: Option<ObjectId>,
+}
+
 /// The status of a task, as boards show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -227,4 +242,134 @@ pub enum Activity {
     Stage(StageStatus),
     /// Nothing: it is in backlog or done.
     Nothing,
+}
+
+/// Why a task is stale.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaleDependency {
+    /// The task that it depends on.
+    pub task: EntityId,
+    /// What changed there, as a sentence.
+    pub why: String,
+}
+
+impl Task {
+    /// Whether somebody has created it.
+    pub fn exists(&self) -> bool {
+        self.repository.is_some()
+    }
+
+    /// The status that boards show.
+    pub fn status(&self) -> Status {
+        match self.at {
+            None => Status::Backlog,
+            Some(_) if self.is_done() => Status::Done,
+            Some(_) if self.paused.is_some() => Status::Paused,
+            Some(_) if self.blocked.is_some() => Status::Blocked,
+            Some(_) => self.current().map_or(Status::Done, |(outline, _)| Status::Stage(outline.status.clone())),
+        }
+    }
+
+    /// What goes on beneath that.
+    pub fn activity(&self) -> Activity {
+        match (&self.operation, self.current()) {
+            (Some(operation), _) => Activity::Operation(operation.kind.to_string()),
+            (None, Some((_, stage))) => Activity::Stage(stage.status),
+            (None, None) => Activity::Nothing,
+        }
+    }
+
+    /// Where it stands.
+    pub fn standing(&self) -> Standing {
+        Standing {
+            stage: self.current().map(|(outline, _)| outline.id.clone()),
+            status: self.status().to_string(),
+            done: self.done().cloned(),
+        }
+    }
+
+    /// Whether all its stages are complete.
+    pub fn is_done(&self) -> bool {
+        self.exists() && self.at.is_some_and(|at| usize::from(at) >= self.stages.len())
+    }
+
+    /// The files it ended with, while it is done.
+    pub fn done(&self) -> Option<&ObjectId> {
+        let last = self.stages.last().filter(|_| self.is_done())?;
+        last.approval.as_ref().map(|approval| &approval.tree)
+    }
+
+    /// Its stages, in order.
+    pub fn stages(&self) -> impl DoubleEndedIterator<Item = (&StageOutline, &StageState)> + ExactSizeIterator {
+        self.tier.stages.iter().zip(&self.stages)
+    }
+
+    /// The stage it is in; none in backlog and when it is done.
+    pub fn current(&self) -> Option<(&StageOutline, &StageState)> {
+        self.stages().nth(usize::from(self.at?))
+    }
+
+    /// A stage.
+    ///
+    /// # Errors
+    /// [`Rejection::NotFound`] if the task's tier has none of this name.
+    pub fn stage(&self, stage: &StageId) -> Result<&StageState, Rejection> {
+        self.stages.get(self.place_of(stage)?).ok_or_else(|| self.no_stage(stage))
+    }
+
+    /// The commit of the nearest complete stage before `stage`; none before the beginning.
+    pub fn commit_before(&self, stage: Option<&StageId>) -> Option<&ObjectId> {
+        let place = stage.and_then(|stage| self.tier.index(stage)).unwrap_or_default();
+        let before = self.stages().take(place).rev();
+        before.filter(|(_, stage)| stage.status == StageStatus::Complete).find_map(|(_, stage)| stage.commit.as_ref())
+    }
+
+    /// The commit of the last complete stage.
+    pub fn last_commit(&self) -> Option<&ObjectId> {
+        let complete = self.stages().rev().filter(|(_, stage)| stage.status == StageStatus::Complete);
+        complete.into_iter().find_map(|(_, stage)| stage.commit.as_ref())
+    }
+
+    /// What a restart is offered for: the beginning of all (`None`) and each stage that was reached. Nothing in backlog
+    /// and when the task is done.
+    pub fn restart_targets(&self) -> Vec<Option<&StageId>> {
+        if self.current().is_none() {
+            return Vec::new();
+        }
+        let reached = self.stages().filter(|(_, stage)| stage.status != StageStatus::NotReached);
+        std::iter::once(None).chain(reached.map(|(outline, _)| Some(&outline.id))).collect()
+    }
+
+    /// The tasks it depends on that are no longer what it was started with. Nothing in backlog.
+    pub fn stale(&self) -> Vec<StaleDependency> {
+        let changed = self.depends_on.iter().filter(|on| self.at.is_some() && on.done != on.begun_with);
+        let told = changed.map(|on| {
+            let why = match on.done {
+                None => format!("{} was taken back, and is not done again", on.task),
+                Some(_) => format!("{} was done again, with other files", on.task),
+            };
+            StaleDependency { task: on.task.clone(), why }
+        });
+        told.collect()
+    }
+
+    pub(super) fn place_of(&self, stage: &StageId) -> Result<usize, Rejection> {
+        self.tier.index(stage).ok_or_else(|| self.no_stage(stage))
+    }
+
+    pub(super) fn get_mut(&mut self, stage: &StageId) -> Option<&mut StageState> {
+        let place = self.tier.index(stage)?;
+        self.stages.get_mut(place)
+    }
+
+    fn no_stage(&self, stage: &StageId) -> Rejection {
+        Rejection::not_found(format!("stage of tier {}", self.tier.name), stage)
+    }
+}
+
+impl StageState {
+    /// A stage that is entered.
+    pub(super) fn entered(at: Timestamp) -> Self {
+        Self { status: StageStatus::Ready, started_at: Some(at), ..Self::default() }
+    }
 }

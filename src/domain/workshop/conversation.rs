@@ -6,11 +6,12 @@ use super::command::{Command, Event};
 use super::content::{Mark, mark_path, message_path};
 use super::message::{Message, Outcome, SESSION_BYTES_MAX, Source, StoredMessage};
 use super::state::{Fingerprint, StepState, Workshop};
-use super::turn::{Turn, check_line};
+use super::turn::Turn;
 use crate::domain::limits::{
     ACTOR_NAME_BYTES_MAX, MESSAGE_BYTES_MAX, MESSAGE_ID_BYTES_MAX, MESSAGES_PER_SAVE_MAX, TURN_BYTES_MAX,
 };
 use crate::domain::stored::{decode, encode};
+use crate::domain::text::check_line;
 use crate::domain::{Read, Rejection, StageId};
 
 /// When a message takes the place of an earlier version of it.

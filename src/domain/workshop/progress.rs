@@ -5,9 +5,10 @@ use super::content::SUMMARY_PATH;
 use super::staleness::settle;
 use super::state::{Fingerprint, Status, StepState, Summary, Workshop, WorkshopStatus};
 use super::template::Template;
-use super::turn::{Turn, check_line};
+use super::turn::Turn;
 use crate::domain::limits::{SUMMARY_POINTS_MAX, SUMMARY_WORDS_MAX, TITLE_BYTES_MAX};
 use crate::domain::stored::encode;
+use crate::domain::text::check_line;
 use crate::domain::{Digest, Rejection, StageId};
 
 /// Fewest points of a summary.

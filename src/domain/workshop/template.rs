@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::outline::{ArcThresholds, Outline, StepOutline};
-use super::turn::check_line;
 use crate::domain::limits::{STAGES_MAX, TITLE_BYTES_MAX};
 use crate::domain::stage_graph::StageGraph;
 use crate::domain::stored::{decode, encode};
+use crate::domain::text::{check_line, check_text};
 use crate::domain::{Digest, Rejection, StageId};
 
 /// A checked template.
@@ -162,30 +162,18 @@ impl TryFrom<Unchecked> for Template {
 
 fn check_step(step: &TemplateStep) -> Result<(), Rejection> {
     check_line(&format!("title of {}", step.id), &step.title, TITLE_BYTES_MAX)?;
-    check_prompt(&step.id, &step.prompt)?;
+    check_text(&format!("prompt of {}", step.id), &step.prompt)?;
     if step.sub_steps.len() > STAGES_MAX {
         return Err(Rejection::limit("sub-steps of a step", STAGES_MAX));
     }
     for (place, sub) in step.sub_steps.iter().enumerate() {
         check_line(&format!("title of {}", sub.id), &sub.title, TITLE_BYTES_MAX)?;
-        check_prompt(&sub.id, &sub.prompt)?;
+        check_text(&format!("prompt of {}", sub.id), &sub.prompt)?;
         if step.sub_steps.iter().take(place).any(|other| other.id == sub.id) {
             return Err(Rejection::invalid("sub_steps", format!("{} has {} twice", step.id, sub.id)));
         }
     }
     Ok(())
-}
-
-/// A prompt has lines; nothing else in it may steer whatever shows or sends it.
-fn check_prompt(stage: &StageId, prompt: &str) -> Result<(), Rejection> {
-    let field = format!("prompt of {stage}");
-    if prompt.trim().is_empty() {
-        return Err(Rejection::invalid(field, "it is empty"));
-    }
-    match prompt.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-        Some(c) => Err(Rejection::invalid(field, format!("the control character {c:?} is not allowed"))),
-        None => Ok(()),
-    }
 }
 
 impl Template {

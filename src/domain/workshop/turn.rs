@@ -83,20 +83,3 @@ impl<'a> Turn<'a> {
         self.decision.verb = Some(Verb::new(name, Some(stage.clone()), affects, lines));
     }
 }
-
-/// Checks one line of text: not empty, no control characters, not too long.
-///
-/// # Errors
-/// [`Rejection::Invalid`] or [`Rejection::Limit`] that names the field.
-pub(super) fn check_line(field: &str, text: &str, bytes_max: usize) -> Result<(), Rejection> {
-    if text.trim().is_empty() {
-        return Err(Rejection::invalid(field, "it is empty"));
-    }
-    if text.len() > bytes_max {
-        return Err(Rejection::limit(format!("bytes of {field}"), bytes_max));
-    }
-    match text.chars().find(|c| c.is_control()) {
-        Some(c) => Err(Rejection::invalid(field, format!("the control character {c:?} is not allowed"))),
-        None => Ok(()),
-    }
-}

@@ -9,4 +9,5 @@ mod once;
 mod owed;
 mod stored_form;
 mod sweeping;
+mod two_parts;
 mod verifying;

@@ -1,0 +1,11 @@
+//! Version control on real repositories, with the git program as the oracle.
+
+mod create;
+mod fuzz;
+mod clean_up;
+mod history;
+mod merge;
+mod probe;
+mod refs;
+mod repo;
+mod scene;
