@@ -147,7 +147,9 @@ mod tests {
     #[test]
     fn a_plan_shows_the_first_files_and_counts_the_rest() {
         let text = planned(&look(25));
-        assert!(text.starts_with("1 commit leaves the branch; the snapshot keeps it:\n  cdcdcdcdcd  a subject\\u{202e}\n"));
+        assert!(
+            text.starts_with("1 commit leaves the branch; the snapshot keeps it:\n  cdcdcdcdcd  a subject\\u{202e}\n")
+        );
         assert!(text.contains("32 uncommitted files go into the snapshot:\n  untracked  f0\\u{1b}[2J\n"), "{text}");
         assert!(text.contains("  untracked  f19\\u{1b}[2J\n  and 12 more\nstays as it is"), "{text}");
         assert!(text.contains("  target/  (ignored)\n  big  (too large: 40.5 MiB)\n"), "{text}");

@@ -8,7 +8,10 @@ use super::stop::Outcome;
 use super::time;
 use crate::api::{Change, Entity, Handle, Turn};
 
-/// Shows the newest turns, newest first. `what` says what a turn did, what matters most first.
+/// Turns read at a time.
+const TURNS: u64 = 200;
+
+/// Shows the newest turns that have something to say, newest first. `what` says what a turn did, what matters most first.
 pub(super) async fn show<T, E: Entity>(
     call: &mut Call<'_, T>,
     handle: &Handle<E>,
@@ -16,14 +19,11 @@ pub(super) async fn show<T, E: Entity>(
     most: usize,
     what: fn(&Turn<E>) -> Vec<String>,
 ) -> Outcome {
-    let after = revision.saturating_sub(u64::try_from(most).unwrap_or(u64::MAX));
-    let mut turns = handle.history(after, most).await?;
-    turns.reverse();
     let mut table = Table::new(["TURN", "WHEN", "WHO", "WHAT", "WHY"]);
     let mut all = Vec::new();
-    for turn in &turns {
-        let Turn { revision, entry } = turn;
-        let (at, what) = (time::rfc3339(entry.at.as_millis()), what(turn));
+    for (turn, what) in newest(handle, revision, most, what).await? {
+        let Turn { revision, entry } = &turn;
+        let at = time::rfc3339(entry.at.as_millis());
         table.row([
             revision.to_string().into(),
             Cell::new(at.as_str(), Tone::Faint),
@@ -37,10 +37,29 @@ pub(super) async fn show<T, E: Entity>(
             "by": entry.by,
             "reason": entry.reason,
             "what": what,
-            "undo_point": undo_point(turn),
+            "undo_point": undo_point(&turn),
         }));
     }
     Ok(call.output.data(&json!({ "turns": all }), |width| table.text(width))?)
+}
+
+/// The newest turns that have something to say, newest first.
+async fn newest<E: Entity>(
+    handle: &Handle<E>,
+    revision: u64,
+    most: usize,
+    what: fn(&Turn<E>) -> Vec<String>,
+) -> Outcome<Vec<(Turn<E>, Vec<String>)>> {
+    let mut found = Vec::new();
+    let mut before = revision;
+    while before > 0 && found.len() < most {
+        let after = before.saturating_sub(TURNS);
+        let turns = handle.history(after, usize::try_from(before - after).unwrap_or(usize::MAX)).await?;
+        let told = turns.into_iter().rev().map(|turn| (what(&turn), turn)).filter(|(what, _)| !what.is_empty());
+        found.extend(told.map(|(what, turn)| (turn, what)).take(most - found.len()));
+        before = after;
+    }
+    Ok(found)
 }
 
 /// The undo point that a turn left.

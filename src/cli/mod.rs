@@ -69,7 +69,7 @@ async fn dispatch(command: Command, global: &Global, output: &mut Output) -> Out
         Command::Workshop(verb) => workshop::run(verb, global, &settings(global)?, output).await,
         Command::Template(verb) => template::run(verb, output),
         Command::Task(args) => task::run(args, global, &settings(global)?, output).await,
-        Command::Repo(verb) => repo::run(verb, global, &settings(global)?, output).await,
+        Command::Repo(verb) => repo::run(verb, &settings(global)?, output).await,
         Command::Tier(verb) => tier::run(verb, output),
         Command::Agent(args) => agent::run(&args, &settings(global)?, output),
         Command::Backup(args) => maintenance::backup(&args, &settings(global)?, output).await,

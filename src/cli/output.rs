@@ -51,6 +51,9 @@ pub struct Problem {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The sort of thing that is not there, if that is what is wrong.
+    #[serde(skip)]
+    pub missing: Option<String>,
     /// The plan as it is now, if it is not what was confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<Box<Shown>>,

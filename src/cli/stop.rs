@@ -77,7 +77,12 @@ impl From<Error> for Stop {
             Some(Rejection::PlanMoved { plan } | Rejection::PlanRequired { plan }) => {
                 problem.plan = Some(Box::new(Shown::new((**plan).clone(), Unit::Step)));
             }
-            Some(rejection) => problem.hint = problem.hint.or_else(|| what_to_do(rejection)),
+            Some(rejection) => {
+                problem.hint = problem.hint.or_else(|| what_to_do(rejection));
+                if let Rejection::NotFound { what, .. } = rejection {
+                    problem.missing = Some(what.clone());
+                }
+            }
             None => {}
         }
         Self::Problem(Box::new(problem))
@@ -111,7 +116,6 @@ fn where_to_look(what: &str) -> &'static str {
         "undo point" => "see what can be undone: restage workshop history WORKSHOP",
         "orphan" => "see what there is: restage workshop orphans WORKSHOP",
         "task" => "see what there is: restage task list",
-        "stage" => "see its stages: restage task show TASK",
         "tier" => "see what there is: restage tier list; or name a file",
         "repository" => "see what there is: restage repo list; or add one: restage repo add NAME PATH",
         _ => "see what there is: restage workshop show WORKSHOP",

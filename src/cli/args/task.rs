@@ -157,11 +157,9 @@ pub enum TaskVerb {
     /// Show a task's log: what its agents said, and what was done
     Log(LogArgs),
     /// Show what changed, as a patch
-    #[command(
-        after_help = "Examples:\n  restage task diff login                   all that the task did\n  \
+    #[command(after_help = "Examples:\n  restage task diff login                   all that the task did\n  \
                       restage task diff login implement         what that stage did\n  \
-                      restage task diff login --uncommitted     what is not committed"
-    )]
+                      restage task diff login --uncommitted     what is not committed")]
     Diff(DiffArgs),
     /// Show what is in a task's worktree and not committed
     Files(OneArgs),

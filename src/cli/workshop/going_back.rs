@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::progress::progressed;
 use super::Call;
+use super::progress::progressed;
 use crate::api::workshop::{Command, Message, Role, WorkshopKind};
 use crate::api::{PlanToken, Progress, Receipt, StageId, WentBack, Workshop};
 use crate::cli::args::ApplyArgs;
