@@ -1,8 +1,8 @@
 //! Version control on real repositories, with the git program as the oracle.
 
+mod clean_up;
 mod create;
 mod fuzz;
-mod clean_up;
 mod history;
 mod merge;
 mod probe;
