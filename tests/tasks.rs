@@ -25,7 +25,7 @@ while :; do n=$((n + 1)); echo "line $n"; echo "$n" >> work.txt; sleep 0.02; don
 fn stubborn(world: &World) -> String {
     let pids = world.folder.join("pids");
     fs::create_dir_all(&pids).unwrap();
-    let config = agent(&world.folder.join("agent.sh"), STUBBORN).replace("grace = \"1s\"", "grace = \"300ms\"");
+    let config = agent(&world.folder.join("agent.sh"), STUBBORN).replace("grace = \"20s\"", "grace = \"300ms\"");
     config.replace("prompt =", &format!("env = {{ PIDS_FOLDER = {:?} }}\nprompt =", pids.display().to_string()))
 }
 
@@ -49,7 +49,7 @@ async fn at_work(world: &World, tasks: &restage::Tasks, name: &str) -> Task {
     let task = started(tasks, name, "L1").await;
     completed(&task).await;
     task.run().await.unwrap();
-    task.until(|state| state.run.as_ref().is_some_and(|run| run.process.is_some()) && state.log > 5).await.unwrap();
+    task.until(|state| state.run.as_ref().is_some_and(|run| run.process.is_some())).await.unwrap();
     let worktree = task.worktree().await.unwrap();
     eventually("the child writes", || worktree.join("by-the-child").exists()).await;
     assert!(is_alive(world, "agent") && is_alive(world, "child"));
@@ -136,7 +136,8 @@ async fn what_an_agent_says_too_late_is_kept_as_an_orphan_and_can_be_adopted() {
     let task = started(&tasks, "t1", "L1").await;
     completed(&task).await;
     task.run().await.unwrap();
-    task.until(|state| state.log > 5).await.unwrap();
+    let before = task.view().await.unwrap().state.log;
+    task.until(|state| state.log > before + 3).await.unwrap();
     task.restart(Some(&stage("implement"))).await.unwrap();
     task.settled().await.unwrap();
     // The end of the run is told after the files are back, at its own pace.
