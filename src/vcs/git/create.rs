@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, Oid, Repository};
+use git2::{ErrorCode, Oid, Repository, StatusOptions};
 
 use super::open::{self, Standing};
 use super::refs::{self, Names};
@@ -112,12 +112,16 @@ impl Git {
         clear_half_made(&place)?;
         self.fill(&place)?;
         step("create-filled");
+        notes.extend(self.include(&place)?);
+        step("create-included");
         let reason: String = new.owner.chars().filter(|c| !c.is_control()).take(REASON_CHARS_MAX).collect();
         put(&open::admin(&place)?.join("locked"), format!("{reason}\n").as_bytes())?;
         sync::below(&place.common, &open::admin(&place)?)?;
         step("create-done");
         let repository = open::worktree(&place)?;
-        if repository.statuses(None).is_ok_and(|statuses| !statuses.is_empty()) {
+        let mut options = StatusOptions::new();
+        options.include_untracked(true);
+        if repository.statuses(Some(&mut options)).is_ok_and(|statuses| !statuses.is_empty()) {
             notes.push(
                 "git sees changes in the new worktree: line ends or filters are not as the files have them".to_owned(),
             );
