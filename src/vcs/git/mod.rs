@@ -33,7 +33,6 @@ mod special;
 mod stage;
 mod sync;
 #[cfg(test)]
-#[path = "../tests/mod.rs"]
 mod tests;
 mod unlink;
 mod worktree;

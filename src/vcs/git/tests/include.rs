@@ -49,7 +49,7 @@ fn what_is_named_and_ignored_is_brought() {
 
 #[test]
 fn no_link_is_followed_out_or_in() {
-    let repo = furnished("link*\nsecrets/\n.env\n");
+    let repo = furnished("link*\nsecrets/\n/.env\n");
     let outside = repo.folder().join("outside");
     fs::create_dir(&outside).unwrap();
     fs::write(outside.join("precious"), "precious\n").unwrap();
