@@ -4,6 +4,8 @@ mod clean_up;
 mod create;
 mod fuzz;
 mod history;
+mod include;
+mod killed;
 mod merge;
 mod probe;
 mod refs;
