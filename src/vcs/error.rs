@@ -94,6 +94,14 @@ pub enum VcsProblem {
         /// The files.
         files: Vec<String>,
     },
+    /// A worktree that has the base checked out holds work that the merge would overwrite.
+    #[error("{} has changes that are not committed in {}", .worktree.display(), .files.join(", "))]
+    Uncommitted {
+        /// The worktree.
+        worktree: PathBuf,
+        /// The files.
+        files: Vec<String>,
+    },
     /// A lock is held by somebody.
     #[error("git is at work in {}: {what}", .place.display())]
     Locked {
@@ -157,6 +165,7 @@ impl VcsError {
             VcsProblem::Unreadable { .. } => "unreadable",
             VcsProblem::Moved { .. } => "moved",
             VcsProblem::MergeConflict { .. } => "merge_conflict",
+            VcsProblem::Uncommitted { .. } => "uncommitted_changes",
             VcsProblem::Locked { .. } => "locked",
             VcsProblem::Io { .. } => "io",
             VcsProblem::Git { .. } => "git",

@@ -6,6 +6,13 @@
 /// All steps, in the order in which they come.
 #[cfg(any(test, feature = "testkit"))]
 pub(crate) const STEPS: &[&str] = &[
+    "create-claimed",
+    "create-based",
+    "create-branched",
+    "create-linked",
+    "create-filled",
+    "create-included",
+    "create-done",
     "commit-begun",
     "commit-written",
     "commit-kept",
@@ -28,6 +35,16 @@ pub(crate) const STEPS: &[&str] = &[
     "back-on-branch",
     "back-head",
     "back-durable",
+    "merge-begun",
+    "merge-written",
+    "merge-on-base",
+    "merge-file-unlinked",
+    "merge-brought-up",
+    "cleanup-begun",
+    "cleanup-saved",
+    "cleanup-aside",
+    "cleanup-unregistered",
+    "cleanup-deleted",
 ];
 
 /// Passes a step.

@@ -10,21 +10,32 @@
 //!   its `.git` file and its administrative directory.
 //! - Files are only ever created, after what was in their way is unlinked: libgit2 writes through links.
 
+mod base;
+mod catch_up;
+mod clean_up;
 mod content;
+mod create;
+mod diff;
+mod features;
 mod go_back;
+mod history;
+mod include;
 mod look;
 mod mend;
+mod merge;
 mod open;
+mod patterns;
 mod plan;
+mod probe;
 mod refs;
 mod snapshot;
 mod special;
 mod stage;
 mod sync;
 #[cfg(test)]
-#[path = "../tests/mod.rs"]
 mod tests;
 mod unlink;
+mod worktree;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -34,8 +45,12 @@ use std::time::Duration;
 
 use git2::{Oid, Repository, Signature, Time};
 
+use super::Vcs;
 use super::error::{VcsError, VcsProblem};
-use super::types::{CommitId, TreeId};
+use super::types::{
+    Candidate, CleanedUp, CommitId, Created, DiffRange, Facts, GoBack, Look, MergeRequest, Merged, NewWorktree, Place,
+    Snapshot, StageCommit, To, TreeId, WentBack,
+};
 
 /// The name of the program in commits that it makes where nobody's name is configured.
 const FALLBACK_NAME: &str = "restage";
@@ -63,6 +78,8 @@ pub struct Limits {
     pub include_files_max: usize,
     /// How many bytes `.worktreeinclude` may bring into a new worktree.
     pub include_bytes_max: u64,
+    /// How many files and directories are looked at to find what `.worktreeinclude` names.
+    pub include_looks_max: usize,
     /// How many suffixes are tried for a key or a branch that is taken.
     pub suffix_max: u32,
 }
@@ -79,6 +96,7 @@ impl Default for Limits {
             walk_max: 10_000,
             include_files_max: 1_000,
             include_bytes_max: 64 << 20,
+            include_looks_max: 50_000,
             suffix_max: 1_000,
         }
     }
@@ -125,6 +143,56 @@ impl Git {
             wait *= 2;
         }
         work()
+    }
+}
+
+impl Vcs for Git {
+    fn probe(&self, repository: &Path) -> Result<Facts, VcsError> {
+        self.look_over(repository)
+    }
+
+    fn create(&self, new: &NewWorktree) -> Result<Created, VcsError> {
+        self.make(new)
+    }
+
+    fn candidate(&self, place: &Place) -> Result<Candidate, VcsError> {
+        self.candidate_of(place)
+    }
+
+    fn commit_stage(&self, place: &Place, commit: &StageCommit) -> Result<CommitId, VcsError> {
+        self.commit_of(place, commit)
+    }
+
+    fn look(&self, place: &Place, to: Option<&To>) -> Result<Look, VcsError> {
+        self.look_at(place, to)
+    }
+
+    fn go_back(&self, place: &Place, request: &GoBack) -> Result<WentBack, VcsError> {
+        self.go_back_to(place, request)
+    }
+
+    fn find_stage_commit(&self, place: &Place, subject: &str) -> Result<Option<CommitId>, VcsError> {
+        self.find_by_subject(place, subject)
+    }
+
+    fn diff(&self, place: &Place, range: &DiffRange, bytes_max: usize) -> Result<String, VcsError> {
+        self.patch(place, range, bytes_max)
+    }
+
+    fn snapshots(&self, place: &Place) -> Result<Vec<Snapshot>, VcsError> {
+        self.list_snapshots(place)
+    }
+
+    fn drop_snapshots(&self, place: &Place, keep: &[u64]) -> Result<usize, VcsError> {
+        self.let_snapshots_go(place, keep)
+    }
+
+    fn merge(&self, place: &Place, request: &MergeRequest) -> Result<Merged, VcsError> {
+        self.merge_into(place, request)
+    }
+
+    fn clean_up(&self, place: &Place, snapshot: u64, message: &str) -> Result<CleanedUp, VcsError> {
+        self.take_away(place, snapshot, message)
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use git2::{ErrorCode, Repository, RepositoryOpenFlags};
 
 use super::refs::Names;
-use super::{VcsError, VcsProblem, git_in};
+use super::{VcsError, VcsProblem, features, git_in};
 use crate::vcs::Place;
 
 /// More than any path: the files that link a worktree and its repository hold one line.
@@ -29,8 +29,7 @@ pub(super) enum Standing {
 
 /// A handle on what all worktrees share, without any files: refs and objects.
 pub(super) fn common(path: &Path) -> Result<Repository, VcsError> {
-    let flags = RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::NO_DOTGIT | RepositoryOpenFlags::BARE;
-    opened(path, flags)
+    exactly(path, RepositoryOpenFlags::NO_DOTGIT | RepositoryOpenFlags::BARE)
 }
 
 /// The worktree of a task with the task's branch checked out.
@@ -68,7 +67,7 @@ pub(super) fn standing(place: &Place) -> Result<Standing, VcsError> {
     if let Err(what) = links(place)? {
         return Ok(Standing::Broken(what));
     }
-    let repository = opened(&place.worktree, RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::CROSS_FS)?;
+    let repository = exactly(&place.worktree, RepositoryOpenFlags::empty())?;
     let admin = admin(place)?;
     let workdir = repository.workdir().map(Path::to_path_buf).unwrap_or_default();
     let as_made = repository.is_worktree()
@@ -100,6 +99,12 @@ pub(super) fn admin(place: &Place) -> Result<PathBuf, VcsError> {
 /// The path that the administrative directory `admin` has for its worktree's `.git` file; none if it has none.
 pub(super) fn admin_names(admin: &Path) -> Result<Option<PathBuf>, VcsError> {
     Ok(line(&admin.join("gitdir"))?.map(|named| admin.join(named)))
+}
+
+/// The full name of the branch that an administrative directory has for HEAD; none if HEAD is no branch.
+pub(super) fn head_branch(admin: &Path) -> Result<Option<String>, VcsError> {
+    let head = line(&admin.join("HEAD"))?;
+    Ok(head.and_then(|text| text.to_str()?.strip_prefix("ref: ").map(str::to_owned)))
 }
 
 /// Whether the worktree's `.git` file and its administrative directory name each other and the repository.
@@ -153,26 +158,29 @@ pub(super) fn same_entry(one: &Path, other: &Path) -> bool {
     one.file_name() == other.file_name() && (in_one == in_other || same(in_one, in_other))
 }
 
-fn opened(path: &Path, flags: RepositoryOpenFlags) -> Result<Repository, VcsError> {
+/// The repository whose directory, or the worktree whose top, `path` is: nothing is looked for in parents.
+pub(super) fn exactly(path: &Path, flags: RepositoryOpenFlags) -> Result<Repository, VcsError> {
     let none: [&Path; 0] = [];
+    let flags = flags | RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::CROSS_FS;
     Repository::open_ext(path, flags, none).map_err(|error| refused(path, &error))
 }
 
 /// Why a repository can't be opened.
-pub(super) fn refused(path: &Path, error: &git2::Error) -> VcsError {
-    let unsupported = |what: &str, hint: String| {
-        VcsError::new(VcsProblem::Unsupported { repository: path.to_path_buf(), what: what.to_owned() }, hint)
-    };
+fn refused(path: &Path, error: &git2::Error) -> VcsError {
     match error.code() {
         ErrorCode::NotFound => VcsError::new(
             VcsProblem::NotARepository(path.to_path_buf()),
             "name the top directory of a git repository, or make one with `git init`",
         ),
-        ErrorCode::Owner => unsupported(
-            "it belongs to another user",
-            format!("if you trust it: git config --global --add safe.directory '{}'", path.display()),
-        ),
-        _ => git_in(path, "opening the repository", error),
+        ErrorCode::Owner => {
+            let path = features::shown(path);
+            let hint = format!("if you trust it: git config --global --add safe.directory '{}'", path.display());
+            features::unsupported(path, "it belongs to another user", hint)
+        }
+        _ => {
+            let told = features::not_opened(path, error);
+            told.unwrap_or_else(|| git_in(path, "opening the repository", error))
+        }
     }
 }
 

@@ -11,6 +11,8 @@ use crate::vcs::Place;
 const NAME_BYTES_MAX: usize = 200;
 const TASKS: &str = "refs/restage/tasks";
 const SNAPSHOTS: &str = "refs/restage/snapshots";
+/// What the names of tasks' administrative directories begin with: those of others don't.
+pub(super) const WORKTREE_PREFIX: &str = "restage-";
 const HEADS: &str = "refs/heads";
 
 /// The names of a task's refs, made of a key and a branch that were checked.
@@ -30,6 +32,11 @@ impl Names {
     /// The task's branch.
     pub(super) fn branch(&self) -> String {
         branch(&self.branch)
+    }
+
+    /// What all refs of this task but its snapshots, and of no other task, begin with.
+    pub(super) fn all(&self) -> String {
+        format!("{TASKS}/{}/", self.key)
     }
 
     /// The commit that the task began from.
@@ -55,13 +62,8 @@ impl Names {
 
     /// The name of the worktree's administrative directory.
     pub(super) fn worktree(&self) -> String {
-        worktree(&self.key)
+        format!("{WORKTREE_PREFIX}{}", self.key)
     }
-}
-
-/// The name of the administrative directory of the worktree with this key.
-pub(super) fn worktree(key: &str) -> String {
-    format!("restage-{key}")
 }
 
 /// The full name of a branch.
@@ -107,6 +109,15 @@ pub(super) fn read(repository: &Repository, name: &str) -> Result<Option<Oid>, V
     match repository.find_reference(name) {
         Ok(reference) => Ok(reference.target()),
         Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+        Err(error) => Err(git_in(repository.path(), "reading a ref", &error)),
+    }
+}
+
+/// Whether there is a ref of this name, whatever it points at.
+pub(super) fn is_there(repository: &Repository, name: &str) -> Result<bool, VcsError> {
+    match repository.find_reference(name) {
+        Ok(_) => Ok(true),
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(false),
         Err(error) => Err(git_in(repository.path(), "reading a ref", &error)),
     }
 }

@@ -88,7 +88,7 @@ pub(super) fn make_way(worktree: &Path, path: &Path, then: Then) -> Result<(), V
 }
 
 /// Removes a directory with all that is in it; what a link in it leads to stays.
-fn clear(directory: &Path) -> Result<(), VcsError> {
+pub(super) fn clear(directory: &Path) -> Result<(), VcsError> {
     let failed = |error: io::Error| VcsError::io("reading", directory, &error);
     if let Some(found) = look(directory)? {
         open_up(directory, &found)?;
@@ -124,7 +124,7 @@ fn remove_empty_parents(worktree: &Path, path: &Path) -> Result<(), VcsError> {
 }
 
 /// Lets its owner, which is who runs this, work in a directory: agents write-protect what they download.
-fn open_up(directory: &Path, found: &Metadata) -> Result<(), VcsError> {
+pub(super) fn open_up(directory: &Path, found: &Metadata) -> Result<(), VcsError> {
     let mode = found.permissions().mode();
     if mode & OWNER_ALL == OWNER_ALL {
         return Ok(());
