@@ -3,6 +3,7 @@
 mod configured;
 mod ends;
 mod leftovers;
+mod sandboxed;
 mod says;
 mod sees;
 
