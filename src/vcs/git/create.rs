@@ -42,7 +42,7 @@ impl Git {
             let is_done = worktree::lock_reason(&open::admin(&place)?)?.is_none_or(|reason| reason != IN_THE_MAKING);
             let (place, base_commit) = if is_done {
                 if !matches!(open::standing(&place)?, Standing::Sound(_)) {
-                    notes.extend(self.mend(&place, NO_SNAPSHOT)?);
+                    notes.extend(self.put_right(&place, NO_SNAPSHOT)?);
                 }
                 let began = refs::read(&repository, &names.base())?.unwrap_or(base.commit);
                 (place, began)
