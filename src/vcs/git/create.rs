@@ -11,7 +11,7 @@ use git2::{ErrorCode, Oid, Repository, RepositoryOpenFlags, StatusOptions};
 use super::open::{self, Standing};
 use super::refs::{self, Names};
 use super::worktree::{self, IN_THE_MAKING, put, taken};
-use super::{Git, VcsError, VcsProblem, base, features, git_in, oid, sync};
+use super::{Git, VcsError, VcsProblem, base, features, git_in, sync};
 use crate::vcs::step::step;
 use crate::vcs::{Created, NewWorktree, Place};
 
