@@ -152,9 +152,12 @@ impl Git {
     fn unlink(&self, place: &Place, number: u64, saved: &Saved, plan: &Plan) -> Result<Vec<String>, VcsError> {
         let repository = open::any(place)?;
         let mut notes = Vec::new();
-        for path in Obstacles::find(&repository, saved.tree, plan)?.to_move {
-            notes.push(set_aside(place, number, &path)?);
+        let obstacles = Obstacles::find(&repository, saved.tree, plan)?;
+        for path in &obstacles.to_move {
+            notes.push(set_aside(place, number, path)?);
         }
+        let lost = |path: &PathBuf| format!("{} was a socket or a pipe in the way and is gone", path.display());
+        notes.extend(obstacles.to_lose.iter().map(lost));
         for change in &plan.changes {
             unlink::make_way(&place.worktree, &change.path, change.then)?;
             step("file-unlinked");
