@@ -52,7 +52,8 @@ fn snapshots_are_listed_by_number_and_those_of_t11_are_not_those_of_t1() {
     for name in ["t1/2", "t1/10", "t1/1", "t11/1", "t11/2", "t1/note", "t1/007"] {
         let head = repo.commit_all(&format!("work\n\nof {name}"));
         let tree = repo.id("HEAD^{tree}");
-        let snapshot = repo.git(&["commit-tree", &tree, "-p", &head, "-p", "HEAD~1", "-m", &format!("snapshot {name}")]);
+        let snapshot =
+            repo.git(&["commit-tree", &tree, "-p", &head, "-p", "HEAD~1", "-m", &format!("snapshot {name}")]);
         repo.git(&["update-ref", &format!("refs/restage/snapshots/{name}"), &snapshot]);
     }
     repo.git(&["update-ref", "refs/restage/snapshots/t1/5", "HEAD^{tree}"]);
