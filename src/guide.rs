@@ -11,3 +11,6 @@ pub mod stored_format {}
 
 #[doc = include_str!("../docs/glossary.md")]
 pub mod glossary {}
+
+#[doc = include_str!("../docs/agents.md")]
+pub mod agents {}

@@ -83,7 +83,11 @@ async fn case(act: &str, step: &str) -> bool {
     let (restage, tasks) = world.open(AGENT).await;
     let task = tasks.get(&id("t1")).by("ann");
     let view = task.settled().await.unwrap();
-    assert_eq!(view.state.problem.filter(|_| act != "undo"), None, "{act} at {step}");
+    assert_eq!(
+        view.state.problem.map(|problem| problem.doing),
+        (act == "undo").then(|| "run implement".into()),
+        "{act} at {step}"
+    );
     let worktree = task.worktree().await.unwrap();
     let base = git(&world.repository(), &["rev-parse", "main"]);
     match act {

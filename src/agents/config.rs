@@ -16,6 +16,8 @@ const AGENT_KEYS: [&str; 8] = ["command", "prompt", "env", "pass", "time_out", "
 const DEFAULT: &str = "default";
 /// The longest name of an agent.
 const NAME_MAX: usize = 60;
+/// The longest argument that is shown.
+const SHOWN_MAX: usize = 80;
 /// How long an agent may have at most, and at least.
 const TIME_OUT_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const TIME_OUT_MIN: Duration = Duration::from_secs(1);
@@ -68,6 +70,16 @@ impl AgentSpec {
     pub fn program(&self) -> Result<PathBuf, AgentError> {
         let name = self.command.first().map(String::as_str).unwrap_or_default();
         program::find(name, Path::new("."), std::env::var_os("PATH").as_ref())
+    }
+
+    /// The command as people read it: on one line, with what is too long for it left out.
+    pub fn command_line(&self) -> String {
+        let word = |word: &String| match word {
+            word if word.len() > SHOWN_MAX || word.contains(char::is_control) => "…".to_owned(),
+            word if word.is_empty() || word.contains(char::is_whitespace) => format!("{word:?}"),
+            word => word.clone(),
+        };
+        self.command.iter().map(word).collect::<Vec<_>>().join(" ")
     }
 
     /// What it can't reach, given the directory that all worktrees of the repository share.

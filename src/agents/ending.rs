@@ -16,6 +16,8 @@ use super::{AgentError, Mark, Started};
 
 /// How long to wait before looking again who is left.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How many more there may be while they were asked to end. Whoever starts more has no more grace.
+const GROWTH_MAX: usize = 50;
 /// How often processes are stopped before they are killed, while new ones come.
 const STOPS_MAX: usize = 20;
 /// How often they are killed, with [`LOOK_AGAIN`] between: some 10 s, and more than a process needs to give back its memory.
@@ -44,7 +46,7 @@ pub async fn end_leftovers(
 pub(super) async fn end_all(trail: Trail, grace: Duration) -> Result<Vec<u32>, AgentError> {
     let (mut trail, mut ended) = ask(trail).await?;
     if !ended.is_empty() {
-        trail = wait(trail, grace).await?;
+        trail = wait(trail, grace, ended.len() + GROWTH_MAX).await?;
     }
     let (groups, killed, left) = blocking(move || kill(trail)).await?;
     if !left.is_empty() || !groups.iter().all(ControlGroup::is_empty) {
@@ -67,14 +69,14 @@ async fn ask(trail: Trail) -> Result<(Trail, BTreeSet<u32>), AgentError> {
     Ok((trail, found.into_iter().collect()))
 }
 
-/// Waits until all have ended, or the grace is over.
-async fn wait(mut trail: Trail, grace: Duration) -> Result<Trail, AgentError> {
+/// Waits until all have ended, the grace is over, or they became more than `most`.
+async fn wait(mut trail: Trail, grace: Duration, most: usize) -> Result<Trail, AgentError> {
     let grace_is_over = sleep(grace);
     tokio::pin!(grace_is_over);
     while timeout(LOOK_AGAIN, &mut grace_is_over).await.is_err() {
         let found;
         (trail, found) = look(trail, None).await?;
-        if found.is_empty() {
+        if found.is_empty() || found.len() > most {
             break;
         }
     }

@@ -1,9 +1,16 @@
 //! What does a stage's work: a command in a session of its own, its output line by line, and its sure end.
 //!
 //! An agent is a program that the configuration names. It is given a prompt and a worktree, and says what it has to say in
-//! lines. It may fork, leave its group, fill the disk, or never end: whatever it does, [`Agent::end`] and
-//! [`end_leftovers`] find it and all that came of it, by its control group where the system has one, by the mark in its
-//! environment, by its process id and start time, and by who still stands in the worktree.
+//! lines. It may fork, leave its group, fill the disk, or never end: whatever it does, [`Agent`] and [`end_leftovers`] find
+//! it and all that came of it. `docs/agents.md` says by what, and what is promised.
+//!
+//! | to know | read |
+//! |---|---|
+//! | what is asked of an agent and what it says | `types`, `protocol` |
+//! | which agents there are | `config`, `built_in` |
+//! | what one is started with | `start`, `program`, `environment`, `sandbox` |
+//! | how it is followed | `agent`, `reader`, `output` |
+//! | how it is ended, and who is it | `ending`, `trail`, `control_group`, `process` |
 
 mod agent;
 mod built_in;

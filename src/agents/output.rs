@@ -154,3 +154,59 @@ fn readable(line: &[u8]) -> (String, bool) {
     text.truncate(text.floor_char_boundary(TEXT_LINE_MAX));
     (text, is_longer || kept.len() < line.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(stream: Stream, parts: &[&[u8]]) -> Vec<Line> {
+        let (mut cutter, mut batch) = (Cutter::new(stream), Batch::default());
+        parts.iter().for_each(|part| cutter.push(part, &mut batch));
+        cutter.close(&mut batch);
+        batch.close()
+    }
+
+    #[test]
+    fn where_the_reading_was_interrupted_makes_no_difference() {
+        let whole = "a\n\n{\"restage\":\"score\",\"value\":0.5}\nh\u{e9}llo\r\n{\"x\":1}\nlast".as_bytes();
+        let expected = cut(Stream::Out, &[whole]);
+        assert_eq!(expected.len(), 6);
+        for first in 0..whole.len() {
+            for second in first..whole.len() {
+                let parts = [&whole[..first], &whole[first..second], &whole[second..]];
+                assert_eq!(cut(Stream::Out, &parts), expected, "{first} {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_line_is_cut_between_characters() {
+        let euros = "\u{20ac}".repeat(TEXT_LINE_MAX);
+        for (line, length) in [("a".repeat(TEXT_LINE_MAX), TEXT_LINE_MAX), (euros, TEXT_LINE_MAX - 1)] {
+            let lines = cut(Stream::Err, &[line.as_bytes(), b"\n"]);
+            let [Line::Text { text, cut, .. }] = &lines[..] else { panic!("{}", lines.len()) };
+            assert_eq!((text.len(), *cut), (length, line.len() > TEXT_LINE_MAX));
+            assert!(line.starts_with(text.as_str()));
+        }
+        // Each byte that is no text becomes three.
+        let lines = cut(Stream::Out, &[&[0xff; TEXT_LINE_MAX]]);
+        assert!(matches!(&lines[..], [Line::Text { text, cut: true, .. }] if text.len() == TEXT_LINE_MAX - 1));
+    }
+
+    #[test]
+    fn a_long_word_of_the_protocol_is_heard_whole() {
+        let word = format!("{{\"restage\":\"output\",\"text\":\"{}\"}}", "a".repeat(1 << 20));
+        assert_eq!(cut(Stream::Out, &[word.as_bytes()]), [Line::Said(Said::Output("a".repeat(1 << 20)))]);
+        let lines = cut(Stream::Err, &[word.as_bytes()]);
+        assert!(matches!(&lines[..], [Line::Text { cut: true, .. }]));
+    }
+
+    #[test]
+    fn even_empty_lines_are_too_many_at_last() {
+        let lines = cut(Stream::Out, &[&vec![b'\n'; 2 << 20]]);
+        let told = lines.iter().filter(|line| matches!(line, Line::Text { .. })).count();
+        let left: u64 = lines.iter().map(|line| if let Line::Left(bytes) = line { *bytes } else { 0 }).sum();
+        assert_eq!(told as u64, RUN_MAX / LINE_COST as u64);
+        assert_eq!(told as u64 + left, 2 << 20);
+    }
+}

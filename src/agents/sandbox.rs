@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::environment::Environment;
-use super::{AgentError, Launch, program};
+use super::{AgentError, program};
 
 /// What makes a sandbox.
 const BWRAP: &str = "bwrap";
@@ -39,13 +39,20 @@ const NEVER_WRITTEN: &str = "objects/info";
 /// What leads from a worktree's own folder to the rest, and must not lead elsewhere.
 const POINTERS: [&str; 3] = ["commondir", "gitdir", "config.worktree"];
 
+/// Where an agent in a sandbox works. All but `common` are canonical.
+#[derive(Clone, Copy)]
+pub(super) struct Folders<'a> {
+    pub(super) worktree: &'a Path,
+    /// The directory that all worktrees share.
+    pub(super) common: &'a Path,
+    pub(super) scratch: &'a Path,
+}
+
 /// What a sandbox is built from.
 struct View<'a> {
-    worktree: &'a Path,
-    common: &'a Path,
-    /// The worktree's own folder, in `common`.
+    folders: Folders<'a>,
+    /// The worktree's own folder, in the common one.
     own: &'a Path,
-    scratch: &'a Path,
     program: &'a Path,
     network: bool,
     /// Those of [`SYSTEM`] that are links, with where they lead.
@@ -55,30 +62,26 @@ struct View<'a> {
 /// Puts a command into a sandbox. Its home is then a folder in the scratch folder.
 pub(super) fn wrap(
     command: Vec<OsString>,
-    launch: &Launch,
-    worktree: &Path,
-    (common, network): (&Path, bool),
+    folders: &Folders<'_>,
+    network: bool,
     environment: &mut Environment,
 ) -> Result<Vec<OsString>, AgentError> {
     let found = program::find(BWRAP, Path::new("/"), std::env::var_os("PATH").as_ref());
     let bwrap = found.map_err(|_| AgentError::NoSandbox("bubblewrap (bwrap) is not installed".into()))?;
     probe(&bwrap, network)?;
-    let failed = |path: &Path, error: io::Error| AgentError::Start {
-        program: BWRAP.into(),
-        why: format!("{}: {error}", path.display()),
+    let failed = |path: &Path| {
+        let path = path.display().to_string();
+        move |error: io::Error| AgentError::Start { program: BWRAP.into(), why: format!("{path}: {error}") }
     };
-    let canonical = |path: &Path| path.canonicalize().map_err(|error| failed(path, error));
-    let (common, scratch) = (canonical(common)?, canonical(&launch.scratch)?);
-    let home = scratch.join("home");
+    let common = folders.common.canonicalize().map_err(failed(folders.common))?;
+    let home = folders.scratch.join("home");
     for folder in [&home, &common.join("logs")] {
-        fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+        fs::create_dir_all(folder).map_err(failed(folder))?;
     }
     environment.insert("HOME".into(), home.into());
     let view = View {
-        worktree,
-        common: &common,
-        own: &own_folder(&common, worktree)?,
-        scratch: &scratch,
+        folders: Folders { common: &common, ..*folders },
+        own: &own_folder(&common, folders.worktree)?,
         program: Path::new(command.first().map_or_else(Default::default, OsString::as_os_str)),
         network,
         links: SYSTEM.iter().filter_map(|path| Some((*path, fs::read_link(path).ok()?))).collect(),
@@ -90,6 +93,7 @@ pub(super) fn wrap(
 ///
 /// It is not told to end with its parent, which to the kernel is the thread that started it, and threads come and go.
 fn arguments(view: &View<'_>) -> Vec<OsString> {
+    let Folders { worktree, common, scratch } = view.folders;
     let mut all = Words::default();
     all.say(&["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--cap-drop", "ALL"]);
     if !view.network {
@@ -106,16 +110,16 @@ fn arguments(view: &View<'_>) -> Vec<OsString> {
     if !SYSTEM.iter().any(|path| view.program.starts_with(path)) {
         all.bind("--ro-bind", view.program);
     }
-    all.bind("--ro-bind", view.common);
-    WRITTEN.iter().for_each(|name| all.bind("--bind", &view.common.join(name)));
-    all.bind("--ro-bind-try", &view.common.join(NEVER_WRITTEN));
+    all.bind("--ro-bind", common);
+    WRITTEN.iter().for_each(|name| all.bind("--bind", &common.join(name)));
+    all.bind("--ro-bind-try", &common.join(NEVER_WRITTEN));
     all.bind("--bind", view.own);
     POINTERS.iter().for_each(|name| all.bind("--ro-bind-try", &view.own.join(name)));
-    all.bind("--bind", view.scratch);
-    all.bind("--bind", view.worktree);
-    all.bind("--ro-bind", &view.worktree.join(".git"));
+    all.bind("--bind", scratch);
+    all.bind("--bind", worktree);
+    all.bind("--ro-bind", &worktree.join(".git"));
     all.say(&["--chdir"]);
-    all.0.push(view.worktree.into());
+    all.0.push(worktree.into());
     all.say(&["--"]);
     all.0
 }
@@ -179,4 +183,53 @@ fn probe(bwrap: &Path, network: bool) -> Result<(), AgentError> {
     let failed = |why: &str| AgentError::NoSandbox(format!("bubblewrap can't make one here: {}", why.trim()));
     let output = command.args(["--", SHELL, "-c", ":"]).output().map_err(|error| failed(&error.to_string()))?;
     if output.status.success() { Ok(()) } else { Err(failed(&String::from_utf8_lossy(&output.stderr))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(program: &str, network: bool) -> Vec<String> {
+        let view = View {
+            folders: Folders { worktree: Path::new("/t/w"), common: Path::new("/r/.git"), scratch: Path::new("/s") },
+            own: Path::new("/r/.git/worktrees/w"),
+            program: Path::new(program),
+            network,
+            links: vec![("/bin", "usr/bin".into())],
+        };
+        arguments(&view).into_iter().map(|word| word.into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn what_is_written_lies_over_what_is_read() {
+        let words = words("/usr/bin/a", true);
+        let line = words.join(" ");
+        let in_order = [
+            "--unshare-pid",
+            "--cap-drop ALL",
+            "--ro-bind-try /usr /usr --symlink usr/bin /bin",
+            "--ro-bind-try /etc/passwd /etc/passwd",
+            "--proc /proc --dev /dev --tmpfs /tmp",
+            "--ro-bind /r/.git /r/.git",
+            "--bind /r/.git/objects /r/.git/objects --bind /r/.git/refs /r/.git/refs --bind /r/.git/logs /r/.git/logs",
+            "--ro-bind-try /r/.git/objects/info /r/.git/objects/info",
+            "--bind /r/.git/worktrees/w /r/.git/worktrees/w",
+            "--ro-bind-try /r/.git/worktrees/w/commondir /r/.git/worktrees/w/commondir",
+            "--bind /s /s --bind /t/w /t/w --ro-bind /t/w/.git /t/w/.git --chdir /t/w --",
+        ];
+        let mut rest = line.as_str();
+        for part in in_order {
+            let at = rest.find(part).unwrap_or_else(|| panic!("{part} is missing or misplaced in {line}"));
+            rest = &rest[at + part.len()..];
+        }
+        assert_eq!(rest, "");
+        assert!(!line.contains("--die-with-parent") && !line.contains("--unshare-net"));
+    }
+
+    #[test]
+    fn a_program_elsewhere_is_seen_and_the_network_is_not() {
+        let words = words("/home/u/bin/a", false);
+        assert!(words.join(" ").contains("--ro-bind /home/u/bin/a /home/u/bin/a --ro-bind /r/.git"));
+        assert!(words.contains(&"--unshare-net".to_owned()));
+    }
 }

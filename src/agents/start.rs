@@ -24,6 +24,7 @@ use tokio::time::timeout;
 
 use super::control_group::ControlGroup;
 use super::environment::{self, Environment};
+use super::sandbox::Folders;
 use super::trail::Trail;
 use super::{AgentError, Ended, Launch, PromptBy, Sandbox, Started, process, program, sandbox};
 
@@ -63,10 +64,11 @@ pub(super) fn start(launch: &Launch) -> Result<Child, AgentError> {
     let mut environment = environment::environment(launch, &worktree)?;
     let program = program::find(&name(launch), &worktree, environment.get(OsStr::new("PATH")))?;
 
-    let made = make_scratch(launch, &mut environment).and_then(|()| {
-        let mut command = command(launch, program)?;
+    let made = make_scratch(launch, &mut environment).and_then(|scratch| {
+        let mut command = command(launch, program, &scratch)?;
         if let Sandbox::Bubblewrap { common, network } = &launch.sandbox {
-            command = sandbox::wrap(command, launch, &worktree, (common, *network), &mut environment)?;
+            let folders = Folders { worktree: &worktree, common, scratch: &scratch };
+            command = sandbox::wrap(command, &folders, *network, &mut environment)?;
         }
         Ok(command)
     });
@@ -86,31 +88,31 @@ fn name(launch: &Launch) -> String {
     launch.command.first().cloned().unwrap_or_default()
 }
 
-/// Makes the scratch folder, and the prompt's file if there is to be one; nobody else can read them.
-fn make_scratch(launch: &Launch, environment: &mut Environment) -> Result<(), AgentError> {
+/// Makes the scratch folder, and the prompt's file if there is to be one; nobody else can read them. Answers where it is.
+fn make_scratch(launch: &Launch, environment: &mut Environment) -> Result<PathBuf, AgentError> {
     let failed = |doing, path: &Path| {
         let path = path.to_path_buf();
         move |error: io::Error| AgentError::Io { doing, path, why: error.to_string() }
     };
-    let scratch = &launch.scratch;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(scratch).map_err(failed("making", scratch))?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&launch.scratch)
+        .map_err(failed("making", &launch.scratch))?;
+    let scratch = launch.scratch.canonicalize().map_err(failed("finding", &launch.scratch))?;
     if launch.prompt_by == PromptBy::File {
-        let file = prompt_file(launch);
+        let file = scratch.join(PROMPT_NAME);
         let _ = fs::remove_file(&file);
         let opened = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file);
         opened.and_then(|mut opened| opened.write_all(launch.prompt.as_bytes())).map_err(failed("writing", &file))?;
         environment.insert(environment::PROMPT_FILE.into(), file.into());
     }
-    Ok(())
-}
-
-fn prompt_file(launch: &Launch) -> PathBuf {
-    launch.scratch.join(PROMPT_NAME)
+    Ok(scratch)
 }
 
 /// The program and its arguments, complete.
-fn command(launch: &Launch, program: PathBuf) -> Result<Vec<OsString>, AgentError> {
-    let file = prompt_file(launch);
+fn command(launch: &Launch, program: PathBuf, scratch: &Path) -> Result<Vec<OsString>, AgentError> {
+    let file = scratch.join(PROMPT_NAME);
     let file = file.to_str().ok_or_else(|| AgentError::Start {
         program: name(launch),
         why: format!("the path {} is no text", file.display()),

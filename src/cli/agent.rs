@@ -69,7 +69,7 @@ fn list(agents: &Agents, output: &mut Output) -> Outcome {
             stages.join(", ").into(),
             format!("{} s", agent.time_out.as_secs()).into(),
             sandbox(agent).into(),
-            Cell::new(command(agent), Tone::Faint),
+            Cell::new(agent.command_line(), Tone::Faint),
         ]);
         all.push(json!({
             "agent": agent.name,
@@ -100,10 +100,4 @@ fn sandbox(agent: &AgentSpec) -> &'static str {
         (true, true) => "yes",
         (true, false) => "yes, no network",
     }
-}
-
-/// A command in one line: what is longer than a line is a script.
-fn command(agent: &AgentSpec) -> String {
-    let words = agent.command.iter().map(|word| if word.contains('\n') { "(script)" } else { word });
-    words.collect::<Vec<_>>().join(" ")
 }

@@ -112,7 +112,7 @@ impl World {
 pub fn agent(file: &Path, script: &str) -> String {
     fs::write(file, script).unwrap();
     format!(
-        "[agents.script]\ncommand = [\"sh\", {:?}]\nprompt = \"file\"\ngrace = \"1s\"\ntime_out = \"60s\"\n\
+        "[agents.script]\ncommand = [\"sh\", {:?}]\nprompt = \"file\"\ngrace = \"20s\"\ntime_out = \"120s\"\n\
          [stages]\ndefault = \"script\"\n",
         file.display().to_string()
     )

@@ -16,6 +16,13 @@ fn without_a_file_the_script_does_every_stage() {
 }
 
 #[test]
+fn a_command_is_shown_on_one_line() {
+    let shown: Vec<String> = AgentConfig::built_in().agents().map(AgentSpec::command_line).collect();
+    assert_eq!(shown[4], "opencode run \"Do what the attached file says.\" --file {prompt_file}");
+    assert_eq!(shown[5], "sh -c … script");
+}
+
+#[test]
 fn a_file_names_agents_and_who_does_which_stage() {
     let config = read(
         r#"

@@ -144,13 +144,13 @@ const STORM: &str = r#"
 async fn a_storm_of_forks_is_over_when_the_agent_is() {
     for leave_group in ["", LEAVE_GROUP] {
         let place = Place::new();
-        let launch = Launch { grace: Duration::from_millis(50), ..place.script(&format!("{leave_group}{STORM}")) };
+        let launch = Launch { grace: PATIENCE * 10, ..place.script(&format!("{leave_group}{STORM}")) };
         let agent = Agent::start(launch).unwrap();
         eventually("a hundred processes", || fs::read_dir(place.notes()).unwrap().count() > 100);
         assert_eq!(agent.end().await, Ok(Ended::Stopped));
         let count = || fs::read_dir(place.notes()).unwrap().count();
         let at_end = count();
-        assert!(at_end < 3000, "the storm ended by itself");
+        assert!(at_end < 4 * 3000, "the storm ended by itself");
         assert_eq!(place.all_noted().into_iter().filter(|pid| runs(*pid)).count(), 0);
         assert_eq!(end_leftovers(&place.mark(), None, &place.worktree(), Duration::ZERO).await, Ok(vec![]));
         assert_eq!(count(), at_end);

@@ -3,6 +3,7 @@
 mod configured;
 mod ends;
 mod leftovers;
+mod sandboxed;
 mod says;
 mod sees;
 
@@ -20,7 +21,7 @@ use super::process::Process;
 use super::*;
 
 /// How long a condition may take to come true on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Leaves the control group, as far as the user may: then the agent has to be found by other means.
 const LEAVE_GROUP: &str =
     "for g in /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/unified/cgroup.procs; do echo 0 > $g; done 2>/dev/null\n";

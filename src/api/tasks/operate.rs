@@ -116,6 +116,10 @@ impl Host {
                     expected: Some(expected.0.parse().map_err(|_| Error::unexpected())?),
                 };
                 let done = blocking(move || {
+                    // A lock that the agent left behind is nobody's any more.
+                    for note in vcs.mend(&place, number)? {
+                        tracing::warn!(worktree = %place.worktree.display(), note, "the worktree was mended");
+                    }
                     vcs.commit_stage(&place, &stage_commit).map(Ok).or_else(|error| match error.problem {
                         VcsProblem::ContentChanged { .. } => vcs.candidate(&place).map(Err),
                         _ => Err(error),

@@ -23,7 +23,9 @@ pub(super) fn create(turn: &mut Turn<'_>, command: &Command) -> Result<(), Rejec
     if brief.len() > BRIEF_BYTES_MAX {
         return Err(Rejection::limit("bytes of a brief", BRIEF_BYTES_MAX));
     }
-    check_text("brief", brief)?;
+    if !brief.is_empty() {
+        check_text("brief", brief)?;
+    }
     tier.check()?;
     from.as_deref().map_or(Ok(()), check_from)?;
     if depends_on.len() > DEPENDENCIES_MAX {

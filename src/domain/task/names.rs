@@ -60,7 +60,7 @@ pub(super) fn check_from(from: &str) -> Result<(), Rejection> {
         return invalid("it holds \"..\" or \"//\"");
     }
     if from.ends_with('/') || from.ends_with('.') || from.split('/').any(|part| part.ends_with(".lock")) {
-        return invalid("no part of it can end in '/', '.' or \".lock\"");
+        return invalid("it can't end in '/' or '.', and no part of it in \".lock\"");
     }
     Ok(())
 }

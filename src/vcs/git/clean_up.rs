@@ -39,7 +39,7 @@ impl Git {
                     done.notes.extend(self.put_right(place, snapshot)?);
                     let kept = self.save_what_is_new(place, snapshot, message, &mut done)?;
                     if kept {
-                        folder = LEFT
+                        folder = LEFT;
                     }
                 }
                 Some(_) => return Err(worktree::taken(&place.worktree)),
@@ -143,9 +143,9 @@ fn unregister(place: &Place) -> Result<(), VcsError> {
         return Err(VcsError::new(problem, "see with `git worktree list` which one, and remove that by hand"));
     }
     if found.is_dir() {
-        delete(&admin)?
+        delete(&admin)?;
     } else {
-        fs::remove_file(&admin).map_err(|e| VcsError::io("removing", &admin, &e))?
+        fs::remove_file(&admin).map_err(|e| VcsError::io("removing", &admin, &e))?;
     }
     sync::below(&place.common, &admin)?;
     let own: Option<Registered> = worktree::registered(&place.common)?

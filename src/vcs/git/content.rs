@@ -3,6 +3,9 @@
 //!
 //! It is built from the difference between the index and the worktree, one file at a time, and not by `add_all`: one
 //! file that git can't take would fail the whole, and what was left out could not be told.
+//!
+//! What is ignored is libgit2's answer. It takes a link to a directory for a directory where git does not: a rule such as
+//! `build/` ignores a link `build` too. Submodules are as the index has them: their own content is not looked at.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -86,7 +89,7 @@ impl<'r> Content<'r> {
         let entries: Vec<IndexEntry> = self.index.iter().filter(flagged).collect();
         for mut entry in entries {
             let path = path_of(&entry.path);
-            let is_there = unlink::found(&self.worktree, &path)?.is_some_and(|found| !found.is_dir());
+            let is_there = self.is_file(&path)?;
             let failed = |e: git2::Error| git("reading the index", &e);
             if entry.flags_extended & later != 0 {
                 self.index.remove_path(&path).map_err(failed)?;
@@ -112,9 +115,10 @@ impl<'r> Content<'r> {
             self.index.remove_path(&gone.path).map_err(|e| git("reading the worktree", &e))?;
         }
         for there in differences.iter().filter(|d| d.what != Delta::Deleted) {
-            match unlink::found(&self.worktree, &there.path)? {
-                Some(found) if !found.is_dir() => self.add(&there.path)?,
-                _ => self.index.remove_path(&there.path).map_err(|e| git("reading the worktree", &e))?,
+            if self.is_file(&there.path)? {
+                self.add(&there.path)?;
+            } else {
+                self.index.remove_path(&there.path).map_err(|e| git("reading the worktree", &e))?;
             }
         }
         Ok(differences.into_iter().map(|d| d.path).find(|path| !self.left_out.paths.contains(path)))
@@ -157,8 +161,16 @@ impl<'r> Content<'r> {
         Ok((size > self.file_bytes_max).then_some(Stays::TooLarge(size)))
     }
 
+    /// Whether there is a file or a link at a path. To open anything else, a pipe for instance, could last for ever.
+    fn is_file(&self, path: &Path) -> Result<bool, VcsError> {
+        Ok(unlink::found(&self.worktree, path)?.is_some_and(|found| found.is_file() || found.is_symlink()))
+    }
+
     /// Takes a file in, ignored or not, of any size.
     pub(super) fn add(&mut self, path: &Path) -> Result<(), VcsError> {
+        if !self.is_file(path)? {
+            return Ok(());
+        }
         match self.index.add_path(path) {
             Ok(()) => Ok(()),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(()),

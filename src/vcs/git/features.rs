@@ -90,11 +90,9 @@ fn switches(config: &Config, at: &Path) -> Result<(), VcsError> {
     if is_on("index.sparse") {
         return Err(unsupported(at, "its index is sparse", "turn it off: git config index.sparse false"));
     }
-    let mut promised = false;
-    for (name, value) in values(config, r"^remote\..*\.(promisor|partialclonefilter)$") {
-        promised |= !value.is_empty() && !(name.ends_with(".promisor") && value == "false");
-    }
-    if promised || config.get_entry("extensions.partialclone").is_ok() {
+    let remotes = values(config, r"^remote\..*\.(promisor|partialclonefilter)$");
+    let is_promised = remotes.iter().any(|(_, value)| !value.is_empty() && value != "false");
+    if is_promised || config.get_entry("extensions.partialclone").is_ok() {
         return Err(unsupported(at, PARTIAL, WHOLE_CLONE));
     }
     Ok(())

@@ -69,13 +69,24 @@ impl Target {
     }
 
     /// Checks that the branch, which is at `tip`, can go there: all that will be written can be read, and a commit is
-    /// part of the branch.
-    pub(super) fn check(&self, common: &Repository, place: &Place, to: &To, tip: Oid) -> Result<(), VcsError> {
+    /// part of the branch. One that was rewritten away is gone back to as well, if the task has it from before: nothing
+    /// is lost by that, and it is said.
+    pub(super) fn check(
+        &self,
+        common: &Repository,
+        place: &Place,
+        to: &To,
+        tip: Oid,
+    ) -> Result<Option<String>, VcsError> {
         let (_, tree) = commit_tree(common, CommitId::from(tip))?;
         Plan::between(common, tree, self.tree)?.check(common, self.commit)?;
-        let To::Commit(commit) = to else { return Ok(()) };
+        let To::Commit(commit) = to else { return Ok(None) };
         if tip == self.commit || common.graph_descendant_of(tip, self.commit).unwrap_or(false) {
-            return Ok(());
+            return Ok(None);
+        }
+        if refs::under(common, &Names::of(place)?.all())?.iter().any(|(_, kept)| *kept == self.commit) {
+            let branch = &place.branch;
+            return Ok(Some(format!("the history of {branch} was rewritten: {commit} was no longer part of it")));
         }
         let problem = VcsProblem::NotAnAncestor { commit: *commit, branch: place.branch.clone() };
         Err(VcsError::new(problem, "its history was rewritten: choose a commit that is part of it"))
@@ -91,13 +102,14 @@ impl Git {
         let target = Target::find(&common, &names, &request.to)?;
         let tip = refs::read(&common, &names.branch())?.ok_or_else(|| gone(&names.branch()))?;
         let taken = Saved::read(&common, &names, request.number)?;
-        match &taken {
+        let rewritten = match &taken {
             None => target.check(&common, place, &request.to, tip)?,
-            Some(saved) if [saved.tip, target.tip].contains(&tip) => {}
+            Some(saved) if [saved.tip, target.tip].contains(&tip) => None,
             Some(_) => return Err(moved(&names.branch())),
-        }
+        };
 
         let mut notes = self.put_right(place, request.number)?;
+        notes.extend(rewritten);
         step("back-mended");
         let saved = match taken {
             Some(saved) => {
@@ -152,9 +164,12 @@ impl Git {
     fn unlink(&self, place: &Place, number: u64, saved: &Saved, plan: &Plan) -> Result<Vec<String>, VcsError> {
         let repository = open::any(place)?;
         let mut notes = Vec::new();
-        for path in Obstacles::find(&repository, saved.tree, plan)?.to_move {
-            notes.push(set_aside(place, number, &path)?);
+        let obstacles = Obstacles::find(&repository, saved.tree, plan)?;
+        for path in &obstacles.to_move {
+            notes.push(set_aside(place, number, path)?);
         }
+        let lost = |path: &PathBuf| format!("{} was a socket or a pipe in the way and is gone", path.display());
+        notes.extend(obstacles.to_lose.iter().map(lost));
         for change in &plan.changes {
             unlink::make_way(&place.worktree, &change.path, change.then)?;
             step("file-unlinked");

@@ -22,7 +22,7 @@ impl Git {
         let mut look = Look::default();
         if let Some(to) = to {
             let target = Target::find(&common, &names, to)?;
-            target.check(&common, place, to, tip)?;
+            look.notes.extend(target.check(&common, place, to, tip)?);
             look.commits = self.leaving(&common, tip, target.tip)?;
         }
         let repository = match open::standing(place)? {

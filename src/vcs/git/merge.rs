@@ -44,7 +44,7 @@ impl Git {
             self.retried(|| worktree.check(base, merge, false))?;
         }
         sync::objects(&place.common)?;
-        self.move_ref(&repository, &base_ref, base, merge)?;
+        self.swap_ref(&repository, &base_ref, (base, merge), &format!("restage: merge {}", place.branch))?;
         step("merge-on-base");
         let notes = self.bring_up(&behind, base, merge)?;
         Ok(Merged { commit: merge.into(), already: false, notes })

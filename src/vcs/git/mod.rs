@@ -19,10 +19,12 @@ mod diff;
 mod features;
 mod go_back;
 mod history;
+mod include;
 mod look;
 mod mend;
 mod merge;
 mod open;
+mod patterns;
 mod plan;
 mod probe;
 mod refs;
@@ -31,7 +33,6 @@ mod special;
 mod stage;
 mod sync;
 #[cfg(test)]
-#[path = "../tests/mod.rs"]
 mod tests;
 mod unlink;
 mod worktree;
@@ -77,6 +78,8 @@ pub struct Limits {
     pub include_files_max: usize,
     /// How many bytes `.worktreeinclude` may bring into a new worktree.
     pub include_bytes_max: u64,
+    /// How many files and directories are looked at to find what `.worktreeinclude` names.
+    pub include_looks_max: usize,
     /// How many suffixes are tried for a key or a branch that is taken.
     pub suffix_max: u32,
 }
@@ -93,6 +96,7 @@ impl Default for Limits {
             walk_max: 10_000,
             include_files_max: 1_000,
             include_bytes_max: 64 << 20,
+            include_looks_max: 50_000,
             suffix_max: 1_000,
         }
     }

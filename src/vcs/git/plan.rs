@@ -75,6 +75,8 @@ pub(super) struct Obstacles {
     pub(super) to_save: Vec<PathBuf>,
     /// Repositories of their own, to be moved aside.
     pub(super) to_move: Vec<PathBuf>,
+    /// Sockets and pipes, which can't be saved.
+    pub(super) to_lose: Vec<PathBuf>,
 }
 
 impl Obstacles {
@@ -87,7 +89,7 @@ impl Obstacles {
         for change in plan.changes.iter().filter(|change| change.is_new) {
             search.way(change, &mut found)?;
         }
-        for list in [&mut found.to_save, &mut found.to_move] {
+        for list in [&mut found.to_save, &mut found.to_move, &mut found.to_lose] {
             list.sort();
             list.dedup();
         }
@@ -132,7 +134,10 @@ impl Search<'_> {
             let entry = entry.map_err(failed)?;
             let kind = entry.file_type().map_err(failed)?;
             let path = path.join(entry.file_name());
-            if kind.is_dir() {
+            if entry.file_name() == ".git" {
+                // A repository in a directory whose files are saved.
+                found.to_move.push(path);
+            } else if kind.is_dir() {
                 self.directory(&path, found)?;
             } else {
                 self.file(&path, kind, found);
@@ -143,7 +148,9 @@ impl Search<'_> {
 
     fn file(&self, path: &Path, kind: FileType, found: &mut Obstacles) {
         let is_known = self.from.get_path(path).is_ok_and(|entry| entry.kind() == Some(ObjectType::Blob));
-        if (kind.is_file() || kind.is_symlink()) && !is_known {
+        if !(kind.is_file() || kind.is_symlink()) {
+            found.to_lose.push(path.to_path_buf());
+        } else if !is_known {
             found.to_save.push(path.to_path_buf());
         }
     }

@@ -77,7 +77,10 @@ fn mess_file(scene: &Scene, dice: &mut Dice) {
         return;
     }
     let at = room(scene.tree(), &path);
+    // libgit2 takes a link to a directory for a directory when a rule is for directories alone.
+    let is_for_directories = ["build", "dir"].map(OsStr::new).contains(&path.file_name().unwrap());
     match dice.roll(16) {
+        9 | 10 if is_for_directories => fs::create_dir(&at).unwrap(),
         0..=7 => fs::write(&at, dice.content()).unwrap(),
         8 => {
             fs::write(&at, dice.content()).unwrap();
@@ -236,12 +239,13 @@ fn case(seed: u64) {
     let staged = scene.run(&["diff-index", "--cached", "--name-status", &to.to_string()]);
     assert_eq!(staged, "", "nothing is staged");
 
-    let set_aside = scene.path("set-aside-1").exists();
+    // What was in the way and is neither file nor link does not come back.
+    let was_in_the_way = !went.notes.is_empty();
     scene.back(2, To::Snapshot(1)).unwrap();
     let forth = scene.picture();
     assert_same(&without_nested(forth.files.clone()), &without_nested(before.files.clone()), "files come back");
     assert_eq!(forth.staged, before.staged, "what was staged comes back");
-    if !set_aside {
+    if !was_in_the_way {
         assert_eq!(forth, before, "everything comes back");
     }
     scene.back(3, To::Snapshot(2)).unwrap();
