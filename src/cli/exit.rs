@@ -45,10 +45,20 @@ impl Exit {
     /// The end that an error of this code stands for.
     pub fn of_code(code: &str) -> Self {
         match code {
-            "invalid" | "limit" | "too_large" | "usage" | "not_a_data_folder" => Self::Usage,
-            "not_found" | "gone" | "not_in_backup" => Self::NotFound,
+            "invalid"
+            | "limit"
+            | "too_large"
+            | "usage"
+            | "not_a_data_folder"
+            | "not_a_repository"
+            | "unsupported_repository"
+            | "branch_name"
+            | "inside_repository"
+            | "agent_config" => Self::Usage,
+            "not_found" | "gone" | "not_in_backup" | "no_base" | "no_snapshot" | "missing_commit" => Self::NotFound,
             "exists" | "conflict" | "stale_generation" | "version_moved" | "plan_moved" | "plan_required"
-            | "key_reused" => Self::Conflict,
+            | "key_reused" | "place_taken" | "worktree_changed" | "git_under_way" | "content_changed"
+            | "not_an_ancestor" | "still_writing" | "moved" | "merge_conflict" => Self::Conflict,
             "read_only" => Self::Denied,
             "in_use" => Self::Unreachable,
             _ => Self::Failure,
@@ -87,6 +97,10 @@ mod tests {
             ("stale_generation", Exit::Conflict),
             ("invalid", Exit::Usage),
             ("limit", Exit::Usage),
+            ("not_a_repository", Exit::Usage),
+            ("no_base", Exit::NotFound),
+            ("merge_conflict", Exit::Conflict),
+            ("exit_code", Exit::Failure),
             ("in_use", Exit::Unreachable),
             ("disk_full", Exit::Failure),
             ("a code of an embedder", Exit::Failure),

@@ -36,7 +36,7 @@ pub(super) fn json(look: &Look) -> Value {
 pub(super) fn planned(look: &Look) -> String {
     let commits = look.commits.iter().map(|(id, subject)| format!("{}  {}", short(id), line(subject))).collect();
     let mut text = match look.commits.len() {
-        0 => "no commit leaves the branch\n".to_owned(),
+        0 => String::new(),
         1 => "1 commit leaves the branch; the snapshot keeps it:\n".to_owned(),
         n => format!("{n} commits leave the branch; the snapshot keeps them:\n"),
     };

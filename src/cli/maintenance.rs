@@ -9,7 +9,7 @@ use super::args::{BackupArgs, RestoreArgs, Settings, VerifyArgs};
 use super::output::Output;
 use super::stop::{Outcome, Stop};
 use super::time;
-use crate::api::{BackupInfo, Error, IndexState, Position, Restage, UpTo, VerifyReport};
+use crate::api::{BackupInfo, Error, IndexState, Position, Restage, TaskOptions, UpTo, VerifyReport};
 
 /// Opens the data folder. Only what makes something in it makes it; a name that was mistyped must not.
 pub(super) async fn open(settings: &Settings, make: bool) -> Outcome<Restage> {
@@ -24,7 +24,7 @@ fn check_is_there(folder: &Path) -> Outcome {
         return Ok(());
     }
     let what = format!("there is no data folder at {}", folder.display());
-    let hint = "name another with --data DIR, or begin: restage workshop new garden";
+    let hint = "name another with --data DIR, or begin: restage workshop new garden, restage repo add app";
     Err(Stop::problem("not_found", what, hint))
 }
 
@@ -124,13 +124,13 @@ async fn verify_folder(settings: &Settings, deep: bool, output: &mut Output) -> 
             format!("{}{place}: {}", finding.file.display(), finding.problem)
         })
         .collect();
-    let mut workshops = None;
+    let mut checked = None;
     if deep && findings.is_empty() {
-        let (count, unsound) = verify_workshops(settings, output).await?;
-        workshops = Some(count);
+        let (counts, unsound) = verify_entities(settings, output).await?;
+        checked = Some(counts);
         findings.extend(unsound);
     }
-    output.data(&report_json(&report, workshops, &findings), |_| report_text(&report, workshops, &findings))?;
+    output.data(&report_json(&report, checked, &findings), |_| report_text(&report, checked, &findings))?;
     if findings.is_empty() {
         return Ok(());
     }
@@ -139,21 +139,35 @@ async fn verify_folder(settings: &Settings, deep: bool, output: &mut Output) -> 
     Err(Stop::problem("damaged", what, hint))
 }
 
-async fn verify_workshops(settings: &Settings, output: &mut Output) -> Outcome<(u64, Vec<String>)> {
-    let restage = open(settings, false).await?;
-    let progress = output.progress("checking workshops");
-    let bar = progress.clone();
-    let checked = match restage.workshops() {
-        Ok(workshops) => workshops.kind().verify(move |done| bar.at(done, done)).await,
-        Err(error) => Err(error),
-    };
-    progress.end();
-    restage.shutdown().await?;
-    let (count, unsound) = checked?;
-    Ok((count, unsound.iter().map(|found| format!("{} {}: {}", found.kind, found.id, found.problem)).collect()))
+/// What was checked beneath the files.
+#[derive(Clone, Copy)]
+struct Checked {
+    workshops: u64,
+    tasks: u64,
+    repositories: u64,
 }
 
-fn report_json(report: &VerifyReport, workshops: Option<u64>, findings: &[String]) -> Value {
+async fn verify_entities(settings: &Settings, output: &mut Output) -> Outcome<(Checked, Vec<String>)> {
+    let restage = open(settings, false).await?;
+    let progress = output.progress("checking what is in it");
+    let bar = progress.clone();
+    let checked = async {
+        let (workshops, tasks) = (restage.workshops()?, restage.tasks(TaskOptions::default())?);
+        let (of, told) = (bar.clone(), bar.clone());
+        let workshops = workshops.kind().verify(move |done| of.at(done, done)).await?;
+        let repositories = tasks.repositories().kind().verify(|_| {}).await?;
+        let tasks = tasks.kind().verify(move |done| told.at(done, done)).await?;
+        let counts = Checked { workshops: workshops.0, tasks: tasks.0, repositories: repositories.0 };
+        Ok((counts, [workshops.1, repositories.1, tasks.1].concat()))
+    };
+    let checked: Result<_, Error> = checked.await;
+    progress.end();
+    restage.shutdown().await?;
+    let (counts, unsound) = checked?;
+    Ok((counts, unsound.iter().map(|found| format!("{} {}: {}", found.kind, found.id, found.problem)).collect()))
+}
+
+fn report_json(report: &VerifyReport, checked: Option<Checked>, findings: &[String]) -> Value {
     let index = match &report.index {
         IndexState::Compared { keys, applied } => json!({ "compared": { "keys": keys, "applied": applied } }),
         IndexState::Unused(why) => json!({ "unused": why }),
@@ -167,12 +181,14 @@ fn report_json(report: &VerifyReport, workshops: Option<u64>, findings: &[String
         "newest": report.newest,
         "keys": report.keys,
         "index": index,
-        "workshops": workshops,
+        "workshops": checked.map(|checked| checked.workshops),
+        "tasks": checked.map(|checked| checked.tasks),
+        "repositories": checked.map(|checked| checked.repositories),
         "findings": findings,
     })
 }
 
-fn report_text(report: &VerifyReport, workshops: Option<u64>, findings: &[String]) -> String {
+fn report_text(report: &VerifyReport, checked: Option<Checked>, findings: &[String]) -> String {
     let mut lines = vec![format!(
         "log: {} frames in {} segments, up to position {}; {} keys live",
         report.frames, report.segments, report.newest.0, report.keys
@@ -183,7 +199,9 @@ fn report_text(report: &VerifyReport, workshops: Option<u64>, findings: &[String
         IndexState::Unused(why) => format!("index: not compared, it is built anew at the next start: {why}"),
         IndexState::Incomparable => "index: not compared, since what it comes from is damaged".into(),
     });
-    lines.extend(workshops.map(|count| format!("workshops: {count} checked")));
+    lines.extend(checked.map(|Checked { workshops, tasks, repositories }| {
+        format!("checked: workshops {workshops}, tasks {tasks}, repositories {repositories}")
+    }));
     lines.extend(findings.iter().map(|finding| format!("damaged: {finding}")));
     lines.push(if findings.is_empty() { "sound".into() } else { format!("{} findings", findings.len()) });
     lines.join("\n")

@@ -147,7 +147,7 @@ pub struct RestoreArgs {
 pub struct VerifyArgs {
     /// A backup; the data folder if none is given
     pub file: Option<PathBuf>,
-    /// And check that what is kept for each workshop fits together; opens the folder
+    /// And check that what is kept for each workshop and task fits together; opens the folder
     #[arg(long, conflicts_with = "file")]
     pub deep: bool,
 }

@@ -1,10 +1,12 @@
-//! `restage tour`: a workshop is saved, raced, reset, undone and crashed. Runtime, store and processes are the real ones, and
-//! whatever is claimed was checked: the first claim that does not hold ends the tour with an error.
+//! `restage tour`: a workshop is saved, raced, reset, undone and crashed; a task is restarted under its agent, undone and
+//! merged. Runtime, store, processes and repository are the real ones, and whatever is claimed was checked: the first claim
+//! that does not hold ends the tour with an error.
 
 mod crash;
 mod folder;
 mod race;
 mod story;
+mod task;
 
 use serde_json::json;
 
@@ -28,6 +30,8 @@ struct Seen {
     acknowledged: usize,
     there_after_crash: usize,
     recovery_ms: u128,
+    /// Nothing without the git program.
+    task: Option<task::Seen>,
 }
 
 pub(super) async fn run(args: &TourArgs, output: &mut Output) -> Outcome {
@@ -62,6 +66,7 @@ async fn all(folder: &Folder, output: &mut Output) -> Outcome<Seen> {
     let crash = crash::run(folder.path(), output).await?;
     (seen.acknowledged, seen.there_after_crash) = (crash.acknowledged, crash.there);
     seen.recovery_ms = crash.recovery.as_millis();
+    seen.task = task::run(folder, output).await?;
     Ok(seen)
 }
 
@@ -74,6 +79,12 @@ fn last_words(folder: &Folder, keep: bool, output: &mut Output) -> Outcome {
              restage workshop history tour\n  \
              restage workshop preview tour reset challenge\n  \
              restage workshop export tour challenge\n  \
+             restage task show tour\n  \
+             restage task log tour\n  \
+             restage task history tour\n  \
+             restage task snapshots tour\n  \
+             restage task cleanup tour\n  \
+             git -C {data}/app log --graph --oneline\n  \
              restage verify --deep"
         )
     } else {

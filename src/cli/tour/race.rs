@@ -9,6 +9,7 @@ use super::{claim, tell};
 use crate::api::workshop::{Message, Role, Status};
 use crate::api::{Error, Generation, Rejection, StageId, Workshop};
 use crate::cli::output::Output;
+use crate::cli::plan::Unit;
 use crate::cli::stop::{Outcome, Stop};
 
 const REPLY: &str = "Let us look at who we have not heard yet. Three people said that they tried to cancel at night and \
@@ -81,7 +82,7 @@ async fn reset(story: &Story, output: &mut Output) -> Outcome<usize> {
         let workshop = story.workshop.reason("the question was wrong").plan(plan.token.clone());
         match workshop.reset(&story.challenge).await {
             Ok(_) => {
-                tell_plan(&plan, output)?;
+                tell_plan(&plan, Unit::Step, output)?;
                 tell(output, &format!("   done as planned: reset --plan {}", plan.token))?;
                 return Ok(moved);
             }

@@ -6,8 +6,9 @@ use super::race::Race;
 use super::{WIDTH, claim, tell};
 use crate::api::workshop::{Status, Template, WorkshopKind};
 use crate::api::{EntityId, Fate, Plan, Restage, StageId, View, Workshop, transcript};
+use crate::cli::call::count;
 use crate::cli::output::{Output, Table};
-use crate::cli::plan::fate;
+use crate::cli::plan::{Unit, fate};
 use crate::cli::stop::Outcome;
 
 /// A conversation as users have them: several languages, quotes, emoji.
@@ -95,7 +96,7 @@ impl Story {
 }
 
 /// Tells a plan: a line for each thing that changes, and a number for those that stay.
-pub(super) fn tell_plan(plan: &Plan, output: &mut Output) -> Outcome {
+pub(super) fn tell_plan(plan: &Plan, unit: Unit, output: &mut Output) -> Outcome {
     let mut kept = 0;
     for line in &plan.lines {
         if line.fate == Fate::Kept {
@@ -103,23 +104,42 @@ pub(super) fn tell_plan(plan: &Plan, output: &mut Output) -> Outcome {
             continue;
         }
         let (word, _) = fate(line.fate);
-        let step = line.stage.as_ref().map_or("", StageId::as_str);
-        tell(output, &format!("   {word:<9}{step:<20} {}", line.what))?;
+        let stage = line.stage.as_ref().map_or("", StageId::as_str);
+        tell(output, &wrapped(&format!("   {word:<9}{stage:<20} "), &line.what))?;
         if line.fate == Fate::Stale {
-            tell(output, &format!("{:<12}{}", "", line.why))?;
+            tell(output, &wrapped(&format!("{:<12}", ""), &line.why))?;
         }
     }
     if kept > 0 {
-        tell(output, &format!("   kept     {kept} other steps"))?;
+        tell(output, &format!("   kept     {}", count(kept, &format!("other {}", unit.key()))))?;
     }
     Ok(())
+}
+
+/// A text behind a margin, in as many lines as it takes.
+fn wrapped(margin: &str, text: &str) -> String {
+    let (indent, mut lines) = (" ".repeat(margin.len()), vec![margin.trim_end().to_owned()]);
+    let mut at_margin = true;
+    for word in text.split(' ') {
+        let Some(line) = lines.last_mut() else { break };
+        let fits = at_margin || line.len() + 1 + word.len() <= usize::from(WIDTH);
+        if at_margin {
+            *line = format!("{margin}{word}");
+        } else if fits {
+            line.push_str(&format!(" {word}"));
+        } else {
+            lines.push(format!("{indent}{word}"));
+        }
+        at_margin = false;
+    }
+    lines.join("\n")
 }
 
 /// Takes the reset back, and compares what is there with what was there.
 pub(super) async fn undo(story: &Story, race: &Race, output: &mut Output) -> Outcome {
     tell(output, "\n3. Undo")?;
     let plan = story.workshop.handle().preview_undo(None).await?;
-    tell_plan(&plan, output)?;
+    tell_plan(&plan, Unit::Step, output)?;
     story.workshop.plan(plan.token.clone()).handle().undo(None).await?;
     tell(output, &format!("   done as planned: undo --plan {}", plan.token))?;
     let after = story.export(&story.challenge).await?;
