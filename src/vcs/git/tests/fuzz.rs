@@ -189,7 +189,7 @@ fn reset_by_git(scene: &Scene, commit: &str) -> Files {
     files(&tree)
 }
 
-/// The files without those of nested repositories, and without what was set aside.
+/// The files without those of nested repositories.
 fn without_nested(mut files: Files) -> Files {
     let nested: Vec<PathBuf> = files
         .keys()
@@ -199,7 +199,7 @@ fn without_nested(mut files: Files) -> Files {
             Some(parts[..at].iter().collect())
         })
         .collect();
-    files.retain(|path, _| !path.starts_with("set-aside-1") && !nested.iter().any(|top| path.starts_with(top)));
+    files.retain(|path, _| !nested.iter().any(|top| path.starts_with(top)));
     files
 }
 
