@@ -15,7 +15,7 @@ mod worktree;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use host::{Repo, object};
+use host::{Files, Repo, object};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -41,6 +41,14 @@ pub(super) fn stage(name: &str) -> StageId {
 
 pub(super) fn to(name: &str) -> Command {
     Command::Restart { to: Some(stage(name)) }
+}
+
+/// Everything that going back has to give back.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Seen {
+    pub(super) task: Task,
+    pub(super) content: Vec<BTreeMap<Vec<u8>, Vec<u8>>>,
+    pub(super) files: Files,
 }
 
 /// At each so many turns everything is looked at.
@@ -304,6 +312,24 @@ impl World {
 
     pub(super) fn has_logged(&mut self, text: &str) -> bool {
         self.log().iter().any(|line| line.text.contains(text))
+    }
+
+    /// The task as going back has to give it back.
+    pub(super) fn seen(&mut self) -> Seen {
+        let mut task = self.task();
+        // What only grows, and what the beginning of going back ends.
+        (task.operations, task.runs, task.log, task.cleaned_up) = (0, 0, 0, false);
+        (task.run, task.operation) = (None, None);
+        for stage in &mut task.stages {
+            match stage.status {
+                StageStatus::Running => stage.status = StageStatus::Interrupted,
+                StageStatus::Committing => (stage.status, stage.approval) = (StageStatus::ToApprove, None),
+                _ => {}
+            }
+        }
+        let stages: Vec<StageId> = task.tier.stages.iter().map(|outline| outline.id.clone()).collect();
+        let content = stages.iter().map(|stage| self.content(stage)).collect();
+        Seen { task, content, files: self.repo.files.clone() }
     }
 
     /// What holds always.
