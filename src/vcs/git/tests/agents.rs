@@ -313,6 +313,7 @@ fn what_git_can_not_take_is_left_out_and_listed() {
     scene.write("nested/inner", "inner\n");
     scene.write("large", &"x".repeat(5000));
     scene.write("GIT~1", "a name of git's\n");
+    scene.write("dir/.Git", "another\n");
     scene.write("some.ignored", "ignored\n");
     let pipe = scene.path("dir/pipe");
     rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o644.into(), 0).unwrap();
@@ -323,6 +324,7 @@ fn what_git_can_not_take_is_left_out_and_listed() {
     };
     let expected = vec![
         ("GIT~1".to_owned(), Stays::Name),
+        ("dir/.Git".to_owned(), Stays::Name),
         ("dir/pipe".to_owned(), Stays::Special),
         ("large".to_owned(), Stays::TooLarge(5000)),
         ("nested/".to_owned(), Stays::NestedRepository),
@@ -352,9 +354,12 @@ fn what_is_ignored_and_in_the_way_is_saved() {
     scene.write("notes.ignored", "mine\n");
     scene.write("place/deep/x.ignored", "mine too\n");
     let before = scene.picture();
+    scene.write("place/git~1", "no name for git\n");
     scene.back(1, To::Commit(at)).unwrap();
     assert_eq!((scene.read("notes.ignored"), scene.read("place")), ("tracked\n".to_owned(), "a file\n".to_owned()));
+    assert_eq!(scene.read("set-aside-1/git~1"), "no name for git\n");
     scene.back(2, To::Snapshot(1)).unwrap();
+    fs::remove_dir_all(scene.path("set-aside-1")).unwrap();
     assert_eq!(scene.picture(), before);
     scene.assert_unharmed();
 }
