@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, Oid, Repository, StatusOptions};
+use git2::{ErrorCode, Oid, Repository, RepositoryOpenFlags, StatusOptions};
 
 use super::open::{self, Standing};
 use super::refs::{self, Names};
@@ -15,6 +15,8 @@ use super::{Git, VcsError, VcsProblem, base, features, git_in, oid, sync};
 use crate::vcs::step::step;
 use crate::vcs::{Created, NewWorktree, Place};
 
+/// The number that no snapshot has.
+const NO_SNAPSHOT: u64 = 0;
 /// The longest reason of a lock.
 const REASON_CHARS_MAX: usize = 200;
 
@@ -27,9 +29,10 @@ impl Git {
         let new = &NewWorktree { common, worktree: settled(&new.worktree)?, ..new.clone() };
         self.alone(&new.common, || {
             let repository = open::common(&new.common)?;
-            outside(&new.common, &new.worktree)?;
+            let around = outside(&new.common, &new.worktree)?;
             let base = base::find(&repository, new.base.as_deref())?;
             let mut notes = features::check(&repository, base.commit)?;
+            notes.extend(around);
             let place = match own(new)? {
                 Some(place) => place,
                 None if fs::symlink_metadata(&new.worktree).is_ok() => return Err(taken(&new.worktree)),
@@ -38,7 +41,9 @@ impl Git {
             let names = Names::of(&place)?;
             let is_done = worktree::lock_reason(&open::admin(&place)?)?.is_none_or(|reason| reason != IN_THE_MAKING);
             let (place, base_commit) = if is_done {
-                self.make_anew(&repository, &place)?;
+                if !matches!(open::standing(&place)?, Standing::Sound(_)) {
+                    notes.extend(self.mend(&place, NO_SNAPSHOT)?);
+                }
                 let began = refs::read(&repository, &names.base())?.unwrap_or(base.commit);
                 (place, began)
             } else {
@@ -222,12 +227,19 @@ fn settled(path: &Path) -> Result<PathBuf, VcsError> {
     Ok(parent.canonicalize().map_err(|e| VcsError::io("looking at", parent, &e))?.join(name))
 }
 
-/// A worktree inside another one would, should its `.git` file be lost, act on that other one.
-fn outside(common: &Path, worktree: &Path) -> Result<(), VcsError> {
+/// A worktree inside another one would, should its `.git` file be lost, act on that other one: it may not be the
+/// repository's own. Of another repository around it there is a note.
+fn outside(common: &Path, worktree: &Path) -> Result<Option<String>, VcsError> {
     let around = worktree.ancestors().skip(1).find(|above| above.join(".git").exists() || *above == common);
-    let Some(around) = around else { return Ok(()) };
-    let what = format!("the worktree {} would lie inside it", worktree.display());
-    Err(features::unsupported(around, &what, "keep tasks' worktrees in a folder that is in no repository"))
+    let Some(around) = around else { return Ok(None) };
+    let is_own = around == common
+        || open::exactly(around, RepositoryOpenFlags::empty()).is_ok_and(|r| open::same(r.commondir(), common));
+    if is_own {
+        let what = format!("the worktree {} would lie inside it", worktree.display());
+        return Err(features::unsupported(around, &what, "keep tasks' worktrees in a folder outside the repository"));
+    }
+    let around = around.display();
+    Ok(Some(format!("the worktree lies in the repository {around}: without its .git file, git would act on that one")))
 }
 
 fn too_many(name: &str) -> VcsError {

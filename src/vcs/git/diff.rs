@@ -1,6 +1,6 @@
 //! Differences as patches, bounded and with a clear mark where they are cut.
 
-use git2::{Diff, DiffFindOptions, DiffFormat, DiffOptions, Oid, Repository, Tree};
+use git2::{Diff, DiffFile, DiffFindOptions, DiffFormat, DiffOptions, Oid, Repository, Tree};
 
 use super::{Git, VcsError, VcsProblem, git, git_in, oid, open};
 use crate::vcs::{CommitId, DiffRange, Place};
@@ -46,7 +46,8 @@ fn tree(repository: &Repository, commit: CommitId) -> Result<Tree<'_>, VcsError>
 
 /// The patch as text, at most `bytes_max` long with the mark of the cut, which is at the end of a line.
 fn printed(mut diff: Diff<'_>, bytes_max: usize) -> Result<String, VcsError> {
-    if diff.deltas().len() <= RENAMES_MAX {
+    let is_small = |file: DiffFile<'_>| i64::try_from(file.size()).is_ok_and(|size| size <= SHOWN_BYTES_MAX);
+    if diff.deltas().len() <= RENAMES_MAX && diff.deltas().all(|d| is_small(d.old_file()) && is_small(d.new_file())) {
         let mut find = DiffFindOptions::new();
         find.renames(true).for_untracked(true);
         diff.find_similar(Some(&mut find)).map_err(|e| git("looking for renamed files", &e))?;

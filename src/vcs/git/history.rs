@@ -53,11 +53,19 @@ impl Git {
         let repository = open::common(&place.common)?;
         let mut found = Vec::new();
         for (number, name, id) in numbered(&repository, &names)? {
-            let commit = repository.find_commit(id).map_err(|e| git("reading a snapshot", &e))?;
-            let head = commit.parent_id(0).map_err(|e| git("reading a snapshot", &e))?.into();
+            // What somebody else put there is no reason not to list the others.
+            let Ok(commit) = repository.find_commit(id) else { continue };
+            let (Ok(head), Ok(_)) = (commit.parent_id(0), commit.parent_id(1)) else { continue };
             let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
             let subject = message.lines().next().unwrap_or_default().to_owned();
-            found.push(Snapshot { number, commit: id.into(), name, head, at: commit.time().seconds(), subject });
+            found.push(Snapshot {
+                number,
+                commit: id.into(),
+                name,
+                head: head.into(),
+                at: commit.time().seconds(),
+                subject,
+            });
         }
         Ok(found)
     }

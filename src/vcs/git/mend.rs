@@ -100,6 +100,8 @@ impl Mending<'_> {
                     fs::remove_file(&self.admin).map_err(|e| VcsError::io("removing", &self.admin, &e))?;
                 }
                 fs::create_dir_all(&self.admin).map_err(|e| VcsError::io("making", &self.admin, &e))?;
+                // The lock keeps `git worktree prune` off.
+                write_line(&self.admin.join("locked"), "", Path::new("restage"))?;
                 self.note("the worktree was no longer known to git, and is again: what was staged is not");
             }
         }

@@ -9,6 +9,8 @@ use crate::vcs::Place;
 
 /// The longest key, stage or branch: names of files are at most 255 bytes, and `.lock` is added.
 const NAME_BYTES_MAX: usize = 200;
+/// What the log of a ref says of a change.
+const LOGGED: &str = "restage";
 const TASKS: &str = "refs/restage/tasks";
 const SNAPSHOTS: &str = "refs/restage/snapshots";
 /// What the names of tasks' administrative directories begin with: those of others don't.
@@ -161,7 +163,7 @@ impl Git {
             let problem = VcsProblem::Git { doing: "making a ref", why: format!("{other} is in the way of {name}") };
             return Err(VcsError::new(problem, "rename or remove the one that is in the way"));
         }
-        self.swap_ref(repository, name, Oid::ZERO_SHA1, target)
+        self.swap_ref(repository, name, (Oid::ZERO_SHA1, target), LOGGED)
     }
 
     /// Moves a ref from `from` to `to`. That it is at `to` already is as good.
@@ -169,15 +171,22 @@ impl Git {
     /// # Errors
     /// [`VcsProblem::Moved`] when it is anywhere else.
     pub(super) fn move_ref(&self, repository: &Repository, name: &str, from: Oid, to: Oid) -> Result<(), VcsError> {
-        self.swap_ref(repository, name, from, to)
+        self.swap_ref(repository, name, (from, to), LOGGED)
     }
 
-    fn swap_ref(&self, repository: &Repository, name: &str, from: Oid, to: Oid) -> Result<(), VcsError> {
+    /// As [`move_ref`](Self::move_ref), with words of its own in the ref's log.
+    pub(super) fn swap_ref(
+        &self,
+        repository: &Repository,
+        name: &str,
+        (from, to): (Oid, Oid),
+        logged: &str,
+    ) -> Result<(), VcsError> {
         self.retried(|| {
             if read(repository, name)? == Some(to) {
                 return Ok(());
             }
-            match repository.reference_matching(name, to, true, from, "restage") {
+            match repository.reference_matching(name, to, true, from, logged) {
                 Ok(_) => Ok(()),
                 Err(error) if matches!(error.code(), ErrorCode::Modified | ErrorCode::NotFound) => Err(moved(name)),
                 Err(error) => Err(git_in(repository.path(), "writing a ref", &error)),

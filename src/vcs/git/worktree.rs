@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use git2::build::CheckoutBuilder;
 use git2::{Oid, Repository};
 
-use super::open::{self, Standing};
+use super::open;
 use super::refs::Names;
 use super::{Git, VcsError, VcsProblem, git_in, sync};
 use crate::vcs::Place;
@@ -131,37 +131,6 @@ impl Git {
         })?;
         sync::file_system(&place.worktree)?;
         Ok(repository)
-    }
-
-    /// Makes anew what is missing of a worktree that was made before: its administrative directory, its directory. A
-    /// worktree that is there and broken is left alone.
-    ///
-    /// # Errors
-    /// [`VcsProblem::Identity`] when what is there is another's; the branch is gone.
-    pub(super) fn make_anew(&self, repository: &Repository, place: &Place) -> Result<Repository, VcsError> {
-        let wrong = |what: String| {
-            let problem = VcsProblem::Identity { worktree: place.worktree.clone(), what };
-            VcsError::new(problem, "move what is there aside, then try again")
-        };
-        match open::standing(place)? {
-            Standing::Sound(repository) => return Ok(repository),
-            Standing::Missing => {}
-            Standing::Broken(what) => return Err(wrong(what)),
-        }
-        let branch = Names::of(place)?.branch();
-        let Some(tip) = super::refs::read(repository, &branch)? else {
-            return Err(VcsError::new(VcsProblem::Moved { name: branch }, "make the branch again where it was"));
-        };
-        let admin = open::admin(place)?;
-        let link = place.worktree.join(".git");
-        if fs::symlink_metadata(&admin).is_err() && !self.claim(repository, place, "restage", tip)? {
-            return Err(wrong(format!("{} is there already", admin.display())));
-        }
-        if !open::admin_names(&admin)?.is_some_and(|named| open::same_entry(&named, &link)) {
-            return Err(wrong(format!("{} belongs to another worktree", admin.display())));
-        }
-        put(&admin.join("HEAD"), format!("ref: {branch}\n").as_bytes())?;
-        self.fill(place)
     }
 }
 

@@ -98,7 +98,9 @@ fn a_worktree_that_was_deleted_is_made_anew_from_its_branch() {
     write(&first.place.worktree, "a.txt", "work\n");
     git_in(&first.place.worktree, &["commit", "-q", "-am", "work"]);
     fs::remove_dir_all(&first.place.worktree).unwrap();
-    assert_eq!(create(&repo.wanted("t1")).unwrap(), first);
+    let again = create(&repo.wanted("t1")).unwrap();
+    assert_eq!((&again.place, again.base_commit), (&first.place, first.base_commit));
+    assert!(again.notes[0].contains("made again"), "{:?}", again.notes);
     assert_eq!(fs::read_to_string(first.place.worktree.join("a.txt")).unwrap(), "work\n");
     assert_eq!(git_in(&first.place.worktree, &["status", "--porcelain"]), "");
 }
@@ -143,6 +145,15 @@ fn names_that_are_not_names_make_nothing() {
     let inside = NewWorktree { worktree: repo.root().join("tasks/t1"), ..repo.wanted("t1") };
     let error = create(&inside).unwrap_err();
     assert!(error.to_string().contains("inside"), "{error}");
+    let data = repo.folder().join("data");
+    fs::create_dir(&data).unwrap();
+    git_in(&data, &["init", "-q"]);
+    let notes = create(&repo.wanted("t1")).unwrap().notes;
+    assert!(notes[0].contains("lies in the repository"), "{notes:?}");
+    repo.git(&["worktree", "remove", "-f", "-f", text(&repo.worktree("t1"))]);
+    for name in ["refs/heads/task/t1", "refs/restage/tasks/t1/base"] {
+        repo.git(&["update-ref", "-d", name]);
+    }
     let relative = NewWorktree { worktree: "t1".into(), ..repo.wanted("t1") };
     assert!(create(&relative).is_err());
     assert_eq!(repo.git(&["for-each-ref"]), before);

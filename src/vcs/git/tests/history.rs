@@ -52,9 +52,12 @@ fn snapshots_are_listed_by_number_and_those_of_t11_are_not_those_of_t1() {
     for name in ["t1/2", "t1/10", "t1/1", "t11/1", "t11/2", "t1/note", "t1/007"] {
         let head = repo.commit_all(&format!("work\n\nof {name}"));
         let tree = repo.id("HEAD^{tree}");
-        let snapshot = repo.git(&["commit-tree", &tree, "-p", &head, "-p", &head, "-m", &format!("snapshot {name}")]);
+        let snapshot =
+            repo.git(&["commit-tree", &tree, "-p", &head, "-p", "HEAD~1", "-m", &format!("snapshot {name}")]);
         repo.git(&["update-ref", &format!("refs/restage/snapshots/{name}"), &snapshot]);
     }
+    repo.git(&["update-ref", "refs/restage/snapshots/t1/5", "HEAD^{tree}"]);
+    repo.git(&["update-ref", "refs/restage/snapshots/t1/6", "HEAD"]);
     let listed = vcs().snapshots(&place).unwrap();
     assert_eq!(listed.iter().map(|s| s.number).collect::<Vec<_>>(), [1, 2, 10]);
     assert_eq!(listed[1].subject, "snapshot t1/2");
@@ -64,7 +67,7 @@ fn snapshots_are_listed_by_number_and_those_of_t11_are_not_those_of_t1() {
     assert_eq!(listed[1].at.to_string(), repo.git(&["log", "-1", "--format=%ct", &listed[1].name]));
 
     repo.git(&["pack-refs", "--all"]);
-    assert_eq!(vcs().drop_snapshots(&place, &[10]).unwrap(), 2);
+    assert_eq!(vcs().drop_snapshots(&place, &[10]).unwrap(), 4);
     assert_eq!(vcs().drop_snapshots(&place, &[10]).unwrap(), 0);
     let left = repo.git(&["for-each-ref", "--format=%(refname)", "refs/restage/snapshots"]);
     let expected =

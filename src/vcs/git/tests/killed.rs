@@ -1,6 +1,8 @@
 //! Killed at each step, and asked again: all or nothing, and nothing twice.
 
-use std::os::unix::process::ExitStatusExt as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -128,4 +130,42 @@ fn a_clean_up_that_is_killed_anywhere_is_finished_by_the_next() {
         repo.id("task/t1");
         repo.assert_sound();
     }
+}
+
+#[test]
+fn write_protected_folders_go_for_users_too_that_are_not_root() {
+    const SOMEBODY: u32 = 54_321;
+    fn give(path: &Path) {
+        std::os::unix::fs::lchown(path, Some(SOMEBODY), Some(SOMEBODY)).unwrap();
+        if path.symlink_metadata().unwrap().is_dir() {
+            fs::read_dir(path).unwrap().for_each(|entry| give(&entry.unwrap().path()));
+        }
+    }
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("left out: only root can be somebody else");
+        return;
+    }
+    let repo = Repo::new();
+    create(&repo.folder());
+    let tree = place(&repo.folder()).worktree;
+    write(&tree, "build/cache/deep/f.txt", "ignored");
+    for folder in ["build/cache/deep", "build/cache", "build", "dir", ""] {
+        fs::set_permissions(tree.join(folder), fs::Permissions::from_mode(0o555)).unwrap();
+    }
+    give(&repo.folder());
+    // Theirs to run, wherever this program lies.
+    let program = repo.folder().join("program");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let child = Command::new(program)
+        .args(["--ignored", "--exact", "vcs::git::tests::killed::child"])
+        .env(WORK, format!("cleanup {}", text(&repo.folder())))
+        .env("HOME", repo.folder())
+        .current_dir(repo.folder())
+        .uid(SOMEBODY)
+        .gid(SOMEBODY)
+        .output()
+        .unwrap();
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
+    assert!(!tree.exists());
+    assert!(!repo.folder().join("data/.trash").exists());
 }

@@ -77,7 +77,29 @@ fn a_merge_has_both_parents_and_the_checked_out_base_comes_along() {
     assert_eq!(fs::read_link(repo.root().join("link")).unwrap(), Path::new("a.txt"));
     assert_eq!(fs::metadata(repo.root().join("run.sh")).unwrap().permissions().mode() & 0o111, 0o111);
     assert_eq!(git_in(&place.worktree, &["status", "--porcelain"]), "");
+    assert_eq!(repo.git(&["log", "-g", "-1", "--format=%gs", "main"]), "restage: merge task/t1");
+    assert_eq!(repo.git(&["log", "-g", "-1", "--format=%gs", "HEAD"]), "restage: merge task/t1");
     repo.assert_sound();
+}
+
+#[test]
+fn files_are_merged_and_written_as_their_attributes_say() {
+    let repo = Repo::new();
+    repo.write(".gitattributes", "CHANGES merge=union\n*.crlf text eol=crlf\n");
+    repo.write("CHANGES", "one\n");
+    repo.commit_all("attributes");
+    let place = vcs().create(&repo.wanted("t1")).unwrap().place;
+    write(&place.worktree, "CHANGES", "one\nfrom the task\n");
+    write(&place.worktree, "new.crlf", "x\r\n");
+    git_in(&place.worktree, &["add", "-A"]);
+    git_in(&place.worktree, &["commit", "-q", "-m", "work"]);
+    repo.write("CHANGES", "one\nfrom the base\n");
+    repo.commit_all("base");
+    merge(&repo, &place).unwrap();
+    assert_at_main(&repo.root());
+    assert_eq!(fs::read_to_string(repo.root().join("CHANGES")).unwrap(), "one\nfrom the base\nfrom the task\n");
+    assert_eq!(fs::read_to_string(repo.root().join("new.crlf")).unwrap(), "x\r\n");
+    assert_eq!(repo.git(&["show", "main:new.crlf"]), "x");
 }
 
 #[test]
@@ -136,6 +158,22 @@ fn a_conflict_names_its_files_and_touches_nothing() {
     let VcsProblem::MergeConflict { base, files: named } = &error.problem else { panic!("{error:?}") };
     assert_eq!((base.as_str(), named.as_slice()), ("main", &["a.txt".to_owned(), "gone.txt".to_owned()][..]));
     assert!(!error.hint.is_empty());
+    assert_untouched(&repo, &refs, &files);
+}
+
+#[test]
+fn a_file_of_one_side_where_the_other_has_a_folder_is_a_conflict() {
+    let repo = Repo::new();
+    let place = vcs().create(&repo.wanted("t1")).unwrap().place;
+    write(&place.worktree, "new/n.txt", "a folder\n");
+    git_in(&place.worktree, &["add", "-A"]);
+    git_in(&place.worktree, &["commit", "-q", "-m", "work"]);
+    repo.write("new", "a file\n");
+    repo.write("new-er", "between the two in order\n");
+    repo.commit_all("base");
+    let (refs, files) = (repo.git(&["for-each-ref"]), state(&repo));
+    let error = merge(&repo, &place).unwrap_err();
+    assert!(matches!(&error.problem, VcsProblem::MergeConflict { files, .. } if files == &["new"]), "{error:?}");
     assert_untouched(&repo, &refs, &files);
 }
 

@@ -9,6 +9,7 @@ mod history;
 mod include;
 mod killed;
 mod merge;
+mod merge_fuzz;
 mod probe;
 mod refs;
 mod repo;
