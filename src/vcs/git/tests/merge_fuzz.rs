@@ -116,6 +116,8 @@ fn case(seed: u64) -> &'static str {
     let commit = repo.id("task/t1").parse().unwrap();
     let request = MergeRequest { base: "main".to_owned(), commit, message: "merge\n\nTask: t1\n".to_owned() };
     let became = match vcs().merge(&place, &request).map_err(|error| error.problem) {
+        // Git stashes what is not committed while it merges, and can't always.
+        Ok(_) if String::from_utf8_lossy(&by_git.stderr).contains("stash failed") => "git gave up",
         Ok(merged) => {
             assert!(by_git.status.success(), "git does not merge this: {by_git:?}");
             assert_eq!(state(&repo.root()), state(&twin));
