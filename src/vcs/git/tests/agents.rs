@@ -38,6 +38,33 @@ fn a_lock_that_a_killed_git_left_is_removed_and_told() {
 }
 
 #[test]
+fn a_lock_that_was_left_does_not_stop_a_stage_commit() {
+    let scene = worked_in();
+    fs::write(scene.admin().join("index.lock"), "").unwrap();
+    fs::write(scene.place.common.join("refs/restage/tasks/t1/stages/plan/1.lock"), "").unwrap();
+    scene.stage("plan", 1).unwrap();
+    let commit = scene.stage("verify", 1).unwrap();
+    scene.assert_at(commit);
+    scene.assert_unharmed();
+}
+
+#[test]
+fn a_look_at_a_broken_worktree_says_what_is_broken() {
+    let acts: [fn(&Scene); 4] = [
+        |scene| fs::remove_dir_all(scene.tree()).unwrap(),
+        |scene| fs::write(scene.path(".git"), "gitdir: /nowhere\n").unwrap(),
+        |scene| fs::write(scene.admin().join("index"), "DIRC").unwrap(),
+        |scene| fs::write(scene.admin().join("HEAD"), "").unwrap(),
+    ];
+    for act in acts {
+        let scene = worked_in();
+        act(&scene);
+        let look = scene.git.look(&scene.place, Some(&To::Commit(scene.base()))).unwrap();
+        assert_eq!((look.head, look.commits.len(), look.notes.len()), (None, 2, 1), "{:?}", look.notes);
+    }
+}
+
+#[test]
 fn the_lock_of_another_worktree_stays() {
     let scene = worked_in();
     let lock = scene.place.common.join("index.lock");

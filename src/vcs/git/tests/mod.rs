@@ -14,3 +14,4 @@ mod probe;
 mod refs;
 mod repo;
 mod scene;
+mod speed;
