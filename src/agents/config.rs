@@ -7,7 +7,7 @@ use std::time::Duration;
 use toml::{Table, Value};
 
 use super::environment::{OWN, is_name, is_refused};
-use super::{AgentError, PromptBy, Sandbox, built_in};
+use super::{AgentError, PromptBy, Sandbox, built_in, program};
 
 /// The sections of the file, and the keys of an agent's.
 const SECTIONS: [&str; 2] = ["agents", "stages"];
@@ -61,6 +61,15 @@ impl AgentSpec {
             is_sandboxed: false,
             has_network: true,
         }
+    }
+
+    /// Where its program is, as it would be found by an agent; a path of its own is looked for from the folder we are in.
+    ///
+    /// # Errors
+    /// [`AgentError::NoProgram`], or one that may not be executed.
+    pub fn program(&self) -> Result<PathBuf, AgentError> {
+        let name = self.command.first().map(String::as_str).unwrap_or_default();
+        program::find(name, Path::new("."), std::env::var_os("PATH").as_ref())
     }
 
     /// The command as people read it: on one line, with what is too long for it left out.

@@ -22,12 +22,15 @@ pub use workshops::{Progress, WentBack, Workshop, Workshops};
 /// What the facade's signatures name, for the command line: it may name nothing below.
 #[cfg(feature = "cli")]
 mod named {
+    pub(crate) use crate::agents::{AgentConfig, AgentSpec};
+    pub(crate) use crate::domain::repository::RepositoryFacts;
     pub(crate) use crate::domain::{
-        EntityId, Fate, Generation, Plan, PlanToken, Rejection, StageId, Timestamp, limits, workshop,
+        Entity, EntityId, Fate, Generation, Plan, PlanToken, Rejection, StageId, Timestamp, limits, task, workshop,
     };
-    pub(crate) use crate::engine::{Change, Turn, View};
+    pub(crate) use crate::engine::{Change, Orphan, Turn, UndoPoint, View};
     pub(crate) use crate::runtime::{Clock, SystemClock};
     pub(crate) use crate::store::{BackupInfo, IndexState, Position, UpTo, VerifyReport};
+    pub(crate) use crate::vcs::{Look, Stays};
 }
 
 #[cfg(feature = "cli")]

@@ -1,14 +1,23 @@
 //! The command line: what was typed, what is done about it, how it is shown, and how the program ends.
 
+mod agent;
 pub mod args;
+mod call;
 pub mod exit;
+mod files;
+mod going_back;
+mod history;
 mod logs;
 mod maintenance;
+mod orphans;
 pub mod output;
 mod plan;
+mod repo;
 mod signals;
 mod stop;
+mod task;
 mod template;
+mod tier;
 pub mod time;
 mod tour;
 mod workshop;
@@ -59,6 +68,10 @@ async fn dispatch(command: Command, global: &Global, output: &mut Output) -> Out
     match command {
         Command::Workshop(verb) => workshop::run(verb, global, &settings(global)?, output).await,
         Command::Template(verb) => template::run(verb, output),
+        Command::Task(args) => task::run(args, global, &settings(global)?, output).await,
+        Command::Repo(verb) => repo::run(verb, &settings(global)?, output).await,
+        Command::Tier(verb) => tier::run(verb, output),
+        Command::Agent(args) => agent::run(&args, &settings(global)?, output),
         Command::Backup(args) => maintenance::backup(&args, &settings(global)?, output).await,
         Command::Restore(args) => maintenance::restore(&args, output).await,
         Command::Verify(args) => maintenance::verify(args, &settings(global)?, output).await,

@@ -19,8 +19,7 @@ pub use progress::Progress;
 pub use table::{Cell, Table, Tone};
 
 use super::exit::Exit;
-use super::plan;
-use crate::api::Plan;
+use super::plan::Shown;
 
 /// Widest that text runs, where the terminal does not say.
 const WIDTH_DEFAULT: u16 = 100;
@@ -52,9 +51,12 @@ pub struct Problem {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The sort of thing that is not there, if that is what is wrong.
+    #[serde(skip)]
+    pub missing: Option<String>,
     /// The plan as it is now, if it is not what was confirmed.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "plan::serialize")]
-    pub plan: Option<Box<Plan>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Box<Shown>>,
 }
 
 impl Problem {

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use super::exit::Exit;
 use super::output::Problem;
+use super::plan::{Shown, Unit};
 use crate::api::transcript::TranscriptError;
-use crate::api::{Error, Plan, Rejection};
+use crate::api::{Error, Rejection};
 
 /// Why a command ended before it was done.
 #[derive(Debug)]
@@ -38,11 +39,28 @@ impl Stop {
     }
 
     /// The fresh plan that came with a refusal.
-    pub(super) fn plan(&self) -> Option<&Plan> {
+    pub(super) fn plan(&self) -> Option<&Shown> {
         match self {
             Self::Problem(problem) => problem.plan.as_deref(),
             Self::Output(_) | Self::Signal(_) => None,
         }
+    }
+
+    /// The same, its problem told in other words.
+    pub(super) fn map(mut self, change: impl FnOnce(&mut Problem)) -> Self {
+        if let Self::Problem(problem) = &mut self {
+            change(problem);
+        }
+        self
+    }
+
+    /// The same, with the plan that came with it in these words.
+    pub(super) fn in_units(self, unit: Unit) -> Self {
+        self.map(|problem| {
+            if let Some(plan) = &mut problem.plan {
+                plan.unit = unit;
+            }
+        })
     }
 }
 
@@ -56,8 +74,15 @@ impl From<Error> for Stop {
                 problem.what.clone_from(what);
                 problem.why = Some(why.clone());
             }
-            Some(Rejection::PlanMoved { plan } | Rejection::PlanRequired { plan }) => problem.plan = Some(plan.clone()),
-            Some(rejection) => problem.hint = problem.hint.or_else(|| what_to_do(rejection)),
+            Some(Rejection::PlanMoved { plan } | Rejection::PlanRequired { plan }) => {
+                problem.plan = Some(Box::new(Shown::new((**plan).clone(), Unit::Step)));
+            }
+            Some(rejection) => {
+                problem.hint = problem.hint.or_else(|| what_to_do(rejection));
+                if let Rejection::NotFound { what, .. } = rejection {
+                    problem.missing = Some(what.clone());
+                }
+            }
             None => {}
         }
         Self::Problem(Box::new(problem))
@@ -73,6 +98,7 @@ fn what_to_do(rejection: &Rejection) -> Option<String> {
         Rejection::Invalid { field, .. } if field == "id" || field == "stage" => {
             "use letters, digits, '.', '_' and '-', 64 at most, like our-garden"
         }
+        Rejection::Invalid { field, .. } if field == "from" => "name a branch or a commit, like main",
         Rejection::Invalid { field, .. } if field == "artifact" => {
             "give it the form that its step's schema in the template has"
         }
@@ -89,6 +115,9 @@ fn where_to_look(what: &str) -> &'static str {
         "template" => "see what there is: restage template list; or name a file",
         "undo point" => "see what can be undone: restage workshop history WORKSHOP",
         "orphan" => "see what there is: restage workshop orphans WORKSHOP",
+        "task" => "see what there is: restage task list",
+        "tier" => "see what there is: restage tier list; or name a file",
+        "repository" => "see what there is: restage repo list; or add one: restage repo add NAME PATH",
         _ => "see what there is: restage workshop show WORKSHOP",
     }
 }

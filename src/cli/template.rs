@@ -47,18 +47,20 @@ fn check(file: &Path, output: &mut Output) -> Outcome {
 
 /// A template by the name of one that comes with the program, or by that of a file.
 pub(super) fn find(name: &str) -> Outcome<Template> {
-    let looks_like_a_file = name.contains(['/', '\\']) || Path::new(name).extension().is_some_and(|e| e == "toml");
-    if looks_like_a_file { from_file(Path::new(name)) } else { Ok(Template::built_in(name)?) }
+    if names_a_file(name) { from_file(Path::new(name)) } else { Ok(Template::built_in(name)?) }
+}
+
+/// Whether a name looks like that of a TOML file, rather than of something that comes with the program.
+pub(super) fn names_a_file(name: &str) -> bool {
+    name.contains(['/', '\\']) || Path::new(name).extension().is_some_and(|extension| extension == "toml")
 }
 
 fn from_file(file: &Path) -> Outcome<Template> {
     let text = fs::read_to_string(file).map_err(|error| Stop::file("reading", file, &error))?;
-    Template::from_toml(&text).map_err(|rejection| match Stop::from(rejection) {
-        Stop::Problem(mut problem) => {
+    Template::from_toml(&text).map_err(|rejection| {
+        Stop::from(rejection).map(|problem| {
             problem.why = Some(std::mem::replace(&mut problem.what, format!("{} is no template", file.display())));
             problem.hint = Some("see one that is: restage template show design-thinking".into());
-            Stop::Problem(problem)
-        }
-        other => other,
+        })
     })
 }

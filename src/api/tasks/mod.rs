@@ -9,6 +9,7 @@ mod task;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use files::{DiffOf, LogEntry, Preview};
 pub use repositories::Repositories;
@@ -21,9 +22,14 @@ use super::kind::Kind;
 use crate::agents::AgentConfig;
 use crate::domain::EntityId;
 use crate::domain::repository::RepositoryKind;
-use crate::domain::task::TaskKind;
+use crate::domain::task::{Effect, TaskKind};
 use crate::engine::{View, query};
+use crate::store::StoreError;
 use crate::vcs::Vcs;
+
+/// What is owed is looked at this often, so much at a time.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+const OWED_PER_READ: usize = 4_096;
 
 /// How tasks are worked on.
 #[derive(Clone, Debug)]
@@ -127,5 +133,23 @@ impl Tasks {
             let host = Arc::clone(&host);
             async move { host.carry_out(owed).await }
         })
+    }
+
+    /// Waits until tasks told each other what they have to, and agents that were to be ended are: all that is owed but
+    /// runs and what moves files. Waits for ever if nobody [serves](Self::serve) the tasks.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn told(&self) -> Result<(), Error> {
+        loop {
+            let store = self.kind.store();
+            let owed =
+                tokio::task::spawn_blocking(move || query::owed::<TaskKind>(store.as_ref(), OWED_PER_READ)).await;
+            let owed = owed.unwrap_or(Err(StoreError::Closed.into()))?;
+            if owed.iter().all(|owed| matches!(owed.effect, Effect::Run { .. } | Effect::Operate { .. })) {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 }

@@ -1,27 +1,29 @@
 //! The arguments as they were typed. Parsing asks the system for nothing: what is not given stays open.
 
+pub mod task;
 mod template;
-mod workshop;
+pub mod workshop;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub use task::{AgentArgs, AgentVerb, AgentsArgs, RepoVerb, TaskArgs, TierVerb};
 pub use template::TemplateVerb;
-pub use workshop::{
-    ApplyArgs, ArtifactArgs, ConfirmArgs, ExportArgs, FenceArgs, HistoryArgs, IdArgs, ImportArgs, NewArgs, NextArgs,
-    OpenArgs, OptionalStepArgs, OrphanArgs, OrphansArgs, PreviewArgs, PurgeArgs, ReviseArgs, SaveArgs, SayArgs,
-    ShowArgs, Speaker, StepArgs, SummaryArgs, UndoArgs, VerbName, WentBackArgs, WorkshopVerb,
-};
+use workshop::WorkshopVerb;
 
 const EXAMPLES: &str = "\
 Examples:
-  restage tour                                          see all of it in a second
+  restage tour                                          see all of it in seconds
   restage workshop new garden --title \"Our garden\"
   restage workshop say garden challenge \"The well is dry\"
   restage workshop reset garden challenge --dry-run     what would be cleared, kept and made stale
   restage workshop undo garden                          and it is back
+  restage repo add app ~/src/app
+  restage task new login --title \"Fix the login\" --repo app
+  restage task restart login plan                       its stages, branch and worktree go back
+  restage task undo login                               and every byte is back
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 not allowed, 6 data folder in use;\nabove 128: ended by a signal.";
 
@@ -73,6 +75,16 @@ pub enum Command {
     /// Look at the templates that workshops are made from
     #[command(subcommand)]
     Template(TemplateVerb),
+    /// Work on tasks: pipelines in git worktrees, worked on by agents, taken back to any stage
+    Task(TaskArgs),
+    /// Say which repositories tasks work in
+    #[command(subcommand)]
+    Repo(RepoVerb),
+    /// Look at the tiers that tasks are made from: which stages, in which order
+    #[command(subcommand)]
+    Tier(TierVerb),
+    /// Look at the agents that do the work
+    Agent(AgentArgs),
     /// Copy all data into one file, while it is in use
     #[command(after_help = "Example:\n  restage backup /mnt/backup/restage-$(date +%F).backup")]
     Backup(BackupArgs),
@@ -86,7 +98,7 @@ pub enum Command {
         after_help = "Examples:\n  restage verify\n  restage verify --deep\n  restage verify restage-2026-11-21.backup"
     )]
     Verify(VerifyArgs),
-    /// See a workshop saved, raced, reset, undone and crashed, in a folder of its own
+    /// See a workshop and a task raced, taken back, undone and crashed, in a folder of its own
     Tour(TourArgs),
     /// Print completions for a shell
     #[command(after_help = "Example:\n  restage completions bash > ~/.local/share/bash-completion/completions/restage")]
@@ -94,6 +106,17 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+/// How a verb that goes back or overrules is applied.
+#[derive(Clone, Debug, Args)]
+pub struct ApplyArgs {
+    /// Do exactly what this plan said; refused if anything changed since
+    #[arg(long, value_name = "TOKEN")]
+    pub plan: Option<String>,
+    /// Do it once, however often it is asked under this key
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
 }
 
 /// What a backup needs to know.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::ApplyArgs;
+
 const EXAMPLES: &str = "\
 Examples:
   restage workshop new garden --title \"Our garden\"
@@ -139,17 +141,6 @@ pub struct WentBackArgs {
     /// How it is applied
     #[command(flatten)]
     pub apply: ApplyArgs,
-}
-
-/// How a verb that goes back or overrules is applied.
-#[derive(Clone, Debug, Args)]
-pub struct ApplyArgs {
-    /// Do exactly what this plan said; refused if anything changed since
-    #[arg(long, value_name = "TOKEN")]
-    pub plan: Option<String>,
-    /// Do it once, however often it is asked under this key
-    #[arg(long, value_name = "KEY")]
-    pub key: Option<String>,
 }
 
 /// `new`

@@ -38,7 +38,7 @@ fn problem() -> Problem {
         what: "step \"x\" can't be reset".into(),
         why: Some("there is no step \"x\"".into()),
         hint: Some("restage workshop show garden".into()),
-        plan: None,
+        ..Problem::default()
     }
 }
 

@@ -1,20 +1,30 @@
-//! Verbs that go back or overrule: the plan is shown and confirmed, and what is then done is that very plan.
+//! Verbs that go back or overrule, and late work.
 
 use serde_json::json;
 
+use super::Call;
 use super::progress::progressed;
-use super::{Call, names, stages};
-use crate::api::workshop::{Command, Message, Role};
-use crate::api::{Error, Plan, PlanToken, Progress, Receipt, StageId, WentBack, Workshop};
-use crate::cli::args::{
-    ApplyArgs, OrphanArgs, PreviewArgs, PurgeArgs, ReviseArgs, StepArgs, UndoArgs, VerbName, WentBackArgs,
+use crate::api::workshop::{Command, Message, Role, WorkshopKind};
+use crate::api::{PlanToken, Progress, Receipt, StageId, WentBack, Workshop};
+use crate::cli::args::ApplyArgs;
+use crate::cli::args::workshop::{
+    OrphanArgs, OrphansArgs, PreviewArgs, PurgeArgs, ReviseArgs, StepArgs, UndoArgs, VerbName, WentBackArgs,
 };
-use crate::cli::output::{Output, block};
-use crate::cli::plan;
+use crate::cli::call::names;
+use crate::cli::going_back::{Verb, go_back, nothing_to_undo, preview as show_plan};
+use crate::cli::orphans;
+use crate::cli::output::block;
+use crate::cli::plan::{Shown, Unit};
 use crate::cli::stop::{Outcome, Stop};
 
-/// A verb that has a plan.
-enum Verb {
+/// A verb, and the workshop it is about.
+struct Asked {
+    workshop: Workshop,
+    what: What,
+}
+
+/// What is asked.
+enum What {
     Reset(StageId),
     Revise(StageId, Option<Message>),
     Accept(StageId),
@@ -29,34 +39,43 @@ enum Done {
     Other(Receipt<()>, &'static str),
 }
 
-impl Verb {
-    async fn preview(&self, workshop: &Workshop) -> Result<Plan, Error> {
-        match self {
-            Self::Reset(step) => workshop.preview_reset(step).await,
-            Self::Revise(step, message) => {
+impl Verb for Asked {
+    const UNIT: Unit = Unit::Step;
+    type Done = Done;
+
+    async fn preview(&self) -> Outcome<Shown> {
+        let workshop = &self.workshop;
+        let plan = match &self.what {
+            What::Reset(step) => workshop.preview_reset(step).await?,
+            What::Revise(step, message) => {
                 let (stage, message) = (step.clone(), message.clone());
-                workshop.handle().preview(Command::Revise { stage, message }).await
+                workshop.handle().preview(Command::Revise { stage, message }).await?
             }
-            Self::Accept(step) => workshop.preview_accept(step).await,
-            Self::Undo(point) => workshop.handle().preview_undo(*point).await,
-            Self::Purge => workshop.handle().preview_purge().await,
-        }
+            What::Accept(step) => workshop.preview_accept(step).await?,
+            What::Undo(None) => {
+                workshop.handle().preview_undo(None).await.map_err(|error| nothing_to_undo(error.into()))?
+            }
+            What::Undo(point) => workshop.handle().preview_undo(*point).await?,
+            What::Purge => workshop.handle().preview_purge().await?,
+        };
+        Ok(Shown::new(plan, Self::UNIT))
     }
 
-    async fn apply(self, workshop: &Workshop) -> Result<Done, Error> {
-        Ok(match self {
-            Self::Reset(step) => Done::WentBack(workshop.reset(&step).await?, step),
-            Self::Revise(step, message) => Done::WentBack(workshop.revise(&step, message).await?, step),
-            Self::Accept(step) => Done::Accepted(workshop.accept(&step).await?, step),
-            Self::Undo(point) => Done::Other(workshop.handle().undo(point).await?, "undone"),
-            Self::Purge => Done::Other(workshop.handle().purge().await?, "deleted for good"),
+    async fn apply(self, plan: Option<PlanToken>) -> Outcome<Done> {
+        let workshop = plan.into_iter().fold(self.workshop, |workshop, plan| workshop.plan(plan));
+        Ok(match self.what {
+            What::Reset(step) => Done::WentBack(workshop.reset(&step).await?, step),
+            What::Revise(step, message) => Done::WentBack(workshop.revise(&step, message).await?, step),
+            What::Accept(step) => Done::Accepted(workshop.accept(&step).await?, step),
+            What::Undo(point) => Done::Other(workshop.handle().undo(point).await?, "undone"),
+            What::Purge => Done::Other(workshop.handle().purge().await?, "deleted for good"),
         })
     }
 }
 
 pub(super) async fn reset(call: &mut Call<'_>, args: WentBackArgs) -> Outcome {
     let (workshop, step, _) = call.step(&args.step, args.apply.key.as_ref()).await?;
-    go_back(call, &workshop, Verb::Reset(step), &args.apply).await
+    done(call, Asked { workshop, what: What::Reset(step) }, &args.apply).await
 }
 
 pub(super) async fn revise(call: &mut Call<'_>, args: ReviseArgs) -> Outcome {
@@ -65,7 +84,7 @@ pub(super) async fn revise(call: &mut Call<'_>, args: ReviseArgs) -> Outcome {
     let message = args
         .message
         .map(|text| Message { by: Some(call.by.to_owned()), ..super::talk::message(&id, Role::User, text) });
-    go_back(call, &workshop, Verb::Revise(step, message), &args.apply).await
+    done(call, Asked { workshop, what: What::Revise(step, message) }, &args.apply).await
 }
 
 pub(super) async fn accept(call: &mut Call<'_>, args: WentBackArgs) -> Outcome {
@@ -74,17 +93,17 @@ pub(super) async fn accept(call: &mut Call<'_>, args: WentBackArgs) -> Outcome {
         return Err(Stop::problem("usage", what, "say why: --reason TEXT"));
     }
     let (workshop, step, _) = call.step(&args.step, args.apply.key.as_ref()).await?;
-    go_back(call, &workshop, Verb::Accept(step), &args.apply).await
+    done(call, Asked { workshop, what: What::Accept(step) }, &args.apply).await
 }
 
 pub(super) async fn undo(call: &mut Call<'_>, args: UndoArgs) -> Outcome {
     let (workshop, _) = call.workshop(&args.workshop, args.apply.key.as_ref()).await?;
-    go_back(call, &workshop, Verb::Undo(args.point), &args.apply).await
+    done(call, Asked { workshop, what: What::Undo(args.point) }, &args.apply).await
 }
 
 pub(super) async fn purge(call: &mut Call<'_>, args: PurgeArgs) -> Outcome {
     let (workshop, _) = call.workshop(&args.workshop, args.apply.key.as_ref()).await?;
-    go_back(call, &workshop, Verb::Purge, &args.apply).await?;
+    done(call, Asked { workshop, what: What::Purge }, &args.apply).await?;
     if !call.global.dry_run {
         call.restage.sweep().await?;
     }
@@ -92,77 +111,39 @@ pub(super) async fn purge(call: &mut Call<'_>, args: PurgeArgs) -> Outcome {
 }
 
 pub(super) async fn preview(call: &mut Call<'_>, args: PreviewArgs) -> Outcome {
-    let (workshop, verb) = match (args.verb, args.step) {
-        (VerbName::Undo, _) => (call.workshop(&args.workshop, None).await?.0, Verb::Undo(args.point)),
-        (VerbName::Purge, _) => (call.workshop(&args.workshop, None).await?.0, Verb::Purge),
+    let (workshop, what) = match (args.verb, args.step) {
+        (VerbName::Undo, _) => (call.workshop(&args.workshop, None).await?.0, What::Undo(args.point)),
+        (VerbName::Purge, _) => (call.workshop(&args.workshop, None).await?.0, What::Purge),
         (name, step) => {
             let of = StepArgs { workshop: args.workshop, step: step.unwrap_or_default() };
             let (workshop, step, _) = call.step(&of, None).await?;
             (
                 workshop,
                 match name {
-                    VerbName::Revise => Verb::Revise(step, None),
-                    VerbName::Accept => Verb::Accept(step),
-                    _ => Verb::Reset(step),
+                    VerbName::Revise => What::Revise(step, None),
+                    VerbName::Accept => What::Accept(step),
+                    _ => What::Reset(step),
                 },
             )
         }
     };
-    let plan = verb.preview(&workshop).await?;
-    Ok(call.output.data(&plan::json(&plan), |width| plan::text(&plan, width))?)
+    show_plan(call, &Asked { workshop, what }).await
 }
 
-/// Shows the plan, has it confirmed, and does that plan and no other.
-async fn go_back(call: &mut Call<'_>, workshop: &Workshop, verb: Verb, apply: &ApplyArgs) -> Outcome {
-    let workshop = match &apply.plan {
-        Some(token) if !call.global.dry_run => workshop.plan(PlanToken(token.clone())),
-        _ => match (verb.preview(workshop).await, &apply.key) {
-            (Ok(plan), _) if call.global.dry_run => {
-                return Ok(call.output.data(&plan::json(&plan), |width| plan::text(&plan, width))?);
-            }
-            (Ok(plan), _) => {
-                confirm(call, plan::text(&plan, None)).await?;
-                workshop.plan(plan.token)
-            }
-            // Asked again under its key, there may be nothing left to plan: then the first answer comes back.
-            (Err(_), Some(_)) if call.global.yes => workshop.clone(),
-            (Err(error), _) => return Err(refused(&verb, error)),
-        },
-    };
-    match verb.apply(&workshop).await {
-        Ok(done) => tell(call, workshop.id().as_str(), done),
-        Err(error) => {
-            let stop = Stop::from(error);
-            if let Some(plan) = stop.plan().filter(|_| !call.output.is_json()) {
-                let text = plan::text(plan, None);
-                call.output.say(&text);
-            }
-            Err(stop)
-        }
-    }
-}
-
-fn refused(verb: &Verb, error: Error) -> Stop {
-    let mut stop = Stop::from(error);
-    if let (Verb::Undo(None), Stop::Problem(problem)) = (verb, &mut stop)
-        && problem.code == "not_found"
-    {
-        problem.what = "there is nothing to undo".into();
-    }
-    stop
-}
-
-fn tell(call: &mut Call<'_>, id: &str, done: Done) -> Outcome {
-    match done {
-        Done::Accepted(receipt, step) => progressed(call, &receipt, &step, "fresh"),
-        Done::Other(receipt, word) => {
-            let back = undo_hint(id, receipt.undo_point);
+/// Does it as planned, and says what came of it.
+async fn done(call: &mut Call<'_>, asked: Asked, apply: &ApplyArgs) -> Outcome {
+    let id = asked.workshop.id().clone();
+    match go_back(call, asked, apply).await? {
+        None => Ok(()),
+        Some(Done::Accepted(receipt, step)) => progressed(call, &receipt, &step, "fresh"),
+        Some(Done::Other(receipt, word)) => {
+            let back = undo_hint(id.as_str(), receipt.undo_point);
             call.answer(&receipt, json!({ "done": word }), || format!("{word}{back}"))
         }
-        Done::WentBack(receipt, step) => {
+        Some(Done::WentBack(receipt, step)) => {
             let WentBack { generation, stale, .. } = &receipt.reply;
-            let back = undo_hint(id, receipt.undo_point);
-            let answer = json!({ "step": step, "generation": generation, "stale": stages(stale) });
+            let back = undo_hint(id.as_str(), receipt.undo_point);
+            let answer = json!({ "step": step, "generation": generation, "stale": stale });
             call.answer(&receipt, answer, || {
                 let stale = if stale.is_empty() { String::new() } else { format!("; stale: {}", names(stale)) };
                 format!("{step} is at generation {generation}{stale}{back}")
@@ -175,47 +156,27 @@ fn undo_hint(id: &str, point: Option<u64>) -> String {
     point.map(|point| format!("\ntake it back: restage workshop undo {id} {point}")).unwrap_or_default()
 }
 
-/// Has what is about to happen confirmed, by `--yes` or by whoever sits at the terminal.
-async fn confirm(call: &mut Call<'_>, text: String) -> Outcome {
-    if call.global.yes {
-        return Ok(());
-    }
-    call.output.say(&text);
-    match call.output.ask("Do it?").await? {
-        Some(true) => Ok(()),
-        Some(false) => Err(Stop::problem("declined", "nothing was done", "")),
-        None => {
-            let hint = "look at the plan with --dry-run, then give --plan TOKEN, or --yes";
-            Err(Stop::problem("usage", "it was not confirmed, and nobody is there to be asked", hint))
-        }
+pub(super) async fn orphans(call: &mut Call<'_>, args: OrphansArgs) -> Outcome {
+    let (workshop, view) = call.workshop(&args.workshop, None).await?;
+    match args.number {
+        Some(number) => orphans::show::<_, WorkshopKind>(call, workshop.handle(), number, late_work).await,
+        None => orphans::list(call, &view.orphans, Unit::Step),
     }
 }
 
 pub(super) async fn adopt(call: &mut Call<'_>, args: OrphanArgs) -> Outcome {
     let (workshop, _) = call.workshop(&args.workshop, args.key.as_ref()).await?;
-    let receipt = workshop.handle().adopt(args.number).await?;
-    let answer = json!({ "orphan": args.number, "reply": receipt.reply });
-    let generation = receipt.generation.map(|g| format!(" into generation {g}")).unwrap_or_default();
-    call.answer(&receipt, answer, || format!("orphan {} is taken{generation}", args.number))
+    orphans::adopt(call, workshop.handle(), args.number).await
 }
 
 pub(super) async fn discard(call: &mut Call<'_>, args: OrphanArgs) -> Outcome {
     let (workshop, _) = call.workshop(&args.workshop, args.key.as_ref()).await?;
-    if call.global.dry_run || !call.global.yes {
-        let command = workshop.handle().orphan(args.number).await?;
-        if call.global.dry_run {
-            return show_orphan(call.output, args.number, &command);
-        }
-        confirm(call, format!("orphan {} would be deleted, and can't be brought back", args.number)).await?;
-    }
-    let receipt = workshop.handle().discard(args.number).await?;
-    call.answer(&receipt, json!({ "orphan": args.number }), || format!("orphan {} is deleted", args.number))
+    orphans::discard::<_, WorkshopKind>(call, workshop.handle(), args.number, late_work).await
 }
 
-/// What an orphan holds: the command that came too late.
-pub(super) fn show_orphan(output: &mut Output, number: u64, command: &Command) -> Outcome {
-    let answer = json!({ "orphan": number, "command": command });
-    let text = |_| match command {
+/// What came too late, as text.
+fn late_work(command: &Command) -> String {
+    match command {
         Command::Save { stage, messages, .. } => {
             let said = messages.iter().map(|message| {
                 let cut = if message.finished { "" } else { " (cut off)" };
@@ -228,6 +189,5 @@ pub(super) fn show_orphan(output: &mut Output, number: u64, command: &Command) -
         }
         Command::Artifact { stage, json, .. } => block(&format!("an artifact for {stage}:\n{json}")),
         other => block(&serde_json::to_string_pretty(other).unwrap_or_default()),
-    };
-    Ok(output.data(&answer, text)?)
+    }
 }

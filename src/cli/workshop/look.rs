@@ -1,15 +1,15 @@
-//! Verbs that only look: lists, histories, late work.
+//! Verbs that only look: lists and histories.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::going_back::show_orphan;
 use super::{Call, current};
 use crate::api::workshop::{Cause, Event, Status, WorkshopKind, WorkshopStatus};
 use crate::api::{Change, StageId, Turn};
-use crate::cli::args::{HistoryArgs, OrphansArgs};
+use crate::cli::args::workshop::HistoryArgs;
+use crate::cli::call::count;
 use crate::cli::output::{Cell, Table, Tone};
 use crate::cli::stop::Outcome;
-use crate::cli::time;
+use crate::cli::{history, time};
 
 /// Workshops read at a time.
 const PER_PAGE: usize = 500;
@@ -19,10 +19,10 @@ pub(super) async fn list(call: &mut Call<'_>) -> Outcome {
     let mut all = Vec::new();
     let mut after = None;
     loop {
-        let page = call.workshops.list(after.as_ref(), PER_PAGE).await?;
+        let page = call.all.list(after.as_ref(), PER_PAGE).await?;
         let Some(last) = page.last().cloned() else { break };
         for id in page {
-            let view = call.workshops.peek(&id).await?;
+            let view = call.all.peek(&id).await?;
             let state = &view.state;
             let step = current(state)?;
             let done = state.steps().filter(|(_, step)| step.status == Status::Complete).count();
@@ -67,56 +67,16 @@ pub(super) fn workshop_status(status: WorkshopStatus) -> (&'static str, Tone) {
 
 pub(super) async fn history(call: &mut Call<'_>, args: HistoryArgs) -> Outcome {
     let (workshop, view) = call.workshop(&args.workshop, None).await?;
-    let after = view.revision.saturating_sub(u64::try_from(args.most).unwrap_or(u64::MAX));
-    let mut turns = workshop.handle().history(after, args.most).await?;
-    turns.reverse();
-    let mut table = Table::new(["TURN", "WHEN", "WHO", "WHAT", "WHY"]);
-    let mut all = Vec::new();
-    for turn in &turns {
-        let Turn { revision, entry } = turn;
-        let (at, what) = (time::rfc3339(entry.at.as_millis()), what_happened(turn));
-        let points: Vec<u64> = entry.changes.iter().filter_map(undo_point).collect();
-        table.row([
-            revision.to_string().into(),
-            Cell::new(at.as_str(), Tone::Faint),
-            entry.by.as_str().into(),
-            what.join("; ").into(),
-            entry.reason.clone().unwrap_or_default().into(),
-        ]);
-        all.push(json!({
-            "revision": revision,
-            "at": at,
-            "by": entry.by,
-            "reason": entry.reason,
-            "what": what,
-            "undo_point": points.first(),
-        }));
-    }
-    Ok(call.output.data(&json!({ "turns": all }), |width| table.text(width))?)
-}
-
-fn undo_point(change: &Change<WorkshopKind>) -> Option<u64> {
-    match change {
-        Change::UndoPoint(point) => Some(point.number),
-        _ => None,
-    }
+    history::show(call, workshop.handle(), view.revision, args.most, what_happened).await
 }
 
 /// What a turn did, in words, what matters most first.
 fn what_happened(turn: &Turn<WorkshopKind>) -> Vec<String> {
     let mut what = Vec::new();
     let mut saved: Vec<(&StageId, usize)> = Vec::new();
-    let verb = turn.entry.changes.iter().any(|change| matches!(change, Change::UndoPoint(_)));
+    let verb = history::undo_point(turn).is_some();
     for change in &turn.entry.changes {
         match change {
-            Change::UndoPoint(point) => {
-                let of = point.stage.as_ref().map(|stage| format!(" {stage}")).unwrap_or_default();
-                what.insert(0, format!("{}{of} (undo point {})", point.verb, point.number));
-            }
-            Change::Undone(point, ..) => what.push(format!("took back undo point {point}")),
-            Change::Orphaned(orphan) => what.push(format!("late work for {}: orphan {}", orphan.stage, orphan.number)),
-            Change::OrphanGone(number) => what.push(format!("orphan {number} gone")),
-            Change::UndoPointsGone(gone) => what.push(format!("{} undo points gone", gone.len())),
             Change::Event(Event::Created { title, .. }) => what.push(format!("created: {title}")),
             Change::Event(Event::Saved { stage, .. }) => match saved.iter_mut().find(|(of, _)| *of == stage) {
                 Some((_, count)) => *count += 1,
@@ -126,14 +86,11 @@ fn what_happened(turn: &Turn<WorkshopKind>) -> Vec<String> {
                 what.push(format!("{stage}: {}", cause_word(*cause)));
             }
             Change::Event(Event::Paused(paused)) => what.push(if *paused { "paused" } else { "resumed" }.into()),
-            Change::Event(Event::Step { .. })
-            | Change::At(_)
-            | Change::Touched(..)
-            | Change::Raised(..)
-            | Change::Timer(..) => {}
+            Change::UndoPoint(_) => what.splice(0..0, history::common(change)).for_each(drop),
+            other => what.extend(history::common(other)),
         }
     }
-    what.extend(saved.iter().map(|(stage, n)| format!("{stage}: {} saved", super::count(*n, "message"))));
+    what.extend(saved.iter().map(|(stage, n)| format!("{stage}: {} saved", count(*n, "message"))));
     what
 }
 
@@ -152,37 +109,4 @@ fn cause_word(cause: Cause) -> &'static str {
         Cause::Fresh => "as before",
         Cause::Accepted => "accepted",
     }
-}
-
-pub(super) async fn orphans(call: &mut Call<'_>, args: OrphansArgs) -> Outcome {
-    let (workshop, view) = call.workshop(&args.workshop, None).await?;
-    if let Some(number) = args.number {
-        let command = workshop.handle().orphan(number).await?;
-        return show_orphan(call.output, number, &command);
-    }
-    let mut table = Table::new(["ORPHAN", "STEP", "GENERATION", "WHEN", "WHO", "BYTES"]);
-    let mut all: Vec<Value> = Vec::new();
-    for orphan in &view.orphans {
-        let at = time::rfc3339(orphan.at.as_millis());
-        all.push(json!({
-            "orphan": orphan.number,
-            "step": orphan.stage,
-            "generation": orphan.generation,
-            "at": at,
-            "by": orphan.by,
-            "bytes": orphan.bytes,
-        }));
-        table.row([
-            orphan.number.to_string().into(),
-            orphan.stage.as_str().into(),
-            orphan.generation.to_string().into(),
-            Cell::new(at, Tone::Faint),
-            orphan.by.as_str().into(),
-            orphan.bytes.to_string().into(),
-        ]);
-    }
-    if all.is_empty() {
-        call.output.note("there is no late work");
-    }
-    Ok(call.output.data(&json!({ "orphans": all }), |width| table.text(width))?)
 }

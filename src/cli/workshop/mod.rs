@@ -7,25 +7,16 @@ mod show;
 mod talk;
 mod transfer;
 
-use std::path::Path;
-
-use serde_json::{Map, Value, json};
-
-use super::args::{FenceArgs, Global, Settings, StepArgs, WorkshopVerb};
+use super::args::workshop::{FenceArgs, StepArgs, WorkshopVerb};
+use super::args::{Global, Settings};
 use super::output::Output;
 use super::stop::{Outcome, Stop};
-use super::{maintenance, signals, template};
+use super::{call, maintenance, signals, template};
 use crate::api::workshop::{Status, Workshop as State, WorkshopKind};
-use crate::api::{EntityId, Generation, Receipt, Rejection, Restage, StageId, View, Workshop, Workshops};
+use crate::api::{EntityId, Generation, Rejection, StageId, View, Workshop, Workshops};
 
-/// One call of the program, on a data folder that is open.
-struct Call<'a> {
-    restage: Restage,
-    workshops: Workshops,
-    global: &'a Global,
-    by: &'a str,
-    output: &'a mut Output,
-}
+/// One call of the program about workshops.
+type Call<'a> = call::Call<'a, Workshops>;
 
 /// Does a verb. Drafts are committed before this returns, if it is interrupted too.
 pub(super) async fn run(verb: WorkshopVerb, global: &Global, settings: &Settings, output: &mut Output) -> Outcome {
@@ -36,7 +27,7 @@ pub(super) async fn run(verb: WorkshopVerb, global: &Global, settings: &Settings
     }
     let restage = maintenance::open(settings, matches!(verb, WorkshopVerb::New(_))).await?;
     let by = &settings.by;
-    let mut call = Call { workshops: restage.workshops()?, restage: restage.clone(), global, by, output };
+    let mut call = Call { all: restage.workshops()?, restage: restage.clone(), global, by, output };
     let done = tokio::select! {
         done = Box::pin(dispatch(verb, &mut call)) => done,
         exit = signals::asked_to_end() => Err(exit.map_or_else(Stop::Output, Stop::Signal)),
@@ -68,7 +59,7 @@ async fn dispatch(verb: WorkshopVerb, call: &mut Call<'_>) -> Outcome {
         V::Preview(args) => going_back::preview(call, args).await,
         V::Undo(args) => going_back::undo(call, args).await,
         V::History(args) => look::history(call, args).await,
-        V::Orphans(args) => look::orphans(call, args).await,
+        V::Orphans(args) => going_back::orphans(call, args).await,
         V::Adopt(args) => going_back::adopt(call, args).await,
         V::Discard(args) => going_back::discard(call, args).await,
         V::Purge(args) => going_back::purge(call, args).await,
@@ -82,7 +73,7 @@ async fn dispatch(verb: WorkshopVerb, call: &mut Call<'_>) -> Outcome {
 impl Call<'_> {
     /// A workshop, whether it exists or not.
     fn named(&self, id: &str, key: Option<&String>) -> Outcome<Workshop> {
-        let mut workshop = self.workshops.get(&EntityId::new(id)?).by(self.by);
+        let mut workshop = self.all.get(&EntityId::new(id)?).by(self.by);
         if let Some(reason) = &self.global.reason {
             workshop = workshop.reason(reason);
         }
@@ -109,25 +100,6 @@ impl Call<'_> {
         let (workshop, step, view) = self.step(args, fence.key.as_ref()).await?;
         Ok((under(workshop, fence.generation), step, view))
     }
-
-    /// What was answered, and what every answer of a turn has.
-    fn answer<T>(&mut self, receipt: &Receipt<T>, more: Value, text: impl FnOnce() -> String) -> Outcome {
-        let mut answer = Map::new();
-        if let Value::Object(more) = more {
-            answer.extend(more);
-        }
-        answer.insert("revision".into(), receipt.revision.into());
-        if let Some(generation) = receipt.generation {
-            answer.insert("generation".into(), generation.0.into());
-        }
-        if let Some(point) = receipt.undo_point {
-            answer.insert("undo_point".into(), point.into());
-        }
-        if receipt.replayed {
-            answer.insert("replayed".into(), true.into());
-        }
-        Ok(self.output.data(&answer, |_| text())?)
-    }
 }
 
 /// The workshop with a writer that names the generation it works under, if it does.
@@ -136,13 +108,8 @@ fn under(workshop: Workshop, generation: Option<u64>) -> Workshop {
 }
 
 fn no_step(workshop: &str, step: &StageId) -> Stop {
-    match Stop::from(Rejection::not_found("step", step)) {
-        Stop::Problem(mut problem) => {
-            problem.hint = Some(format!("see its steps: restage workshop show {workshop}"));
-            Stop::Problem(problem)
-        }
-        other => other,
-    }
+    let hint = format!("see its steps: restage workshop show {workshop}");
+    Stop::from(Rejection::not_found("step", step)).map(|problem| problem.hint = Some(hint))
 }
 
 /// The step that is worked on: the first in progress, else the first that has to be done again, else the last.
@@ -151,37 +118,4 @@ fn current(state: &State) -> Outcome<StageId> {
     let found = with(Status::InProgress).or_else(|| with(Status::NeedsRegeneration)).or_else(|| state.steps().last());
     let none = || Stop::from(Rejection::not_found("step", "to work on"));
     found.map(|(id, _)| id.clone()).ok_or_else(none)
-}
-
-/// Reads all of a file, or of standard input.
-async fn read_all(file: &Path) -> Outcome<Vec<u8>> {
-    let name = file.to_path_buf();
-    let read = move || {
-        let mut bytes = Vec::new();
-        if name == Path::new("-") {
-            std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes)?;
-            return Ok(bytes);
-        }
-        std::fs::read(&name)
-    };
-    // A thread of its own: standard input may never end, and nobody waits for this one.
-    let (send, receive) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || send.send(read()));
-    let bytes = receive.await.unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into()));
-    bytes.map_err(|error| Stop::file("reading", file, &error))
-}
-
-/// Step ids, in one line.
-fn names<'a>(ids: impl IntoIterator<Item = &'a StageId>) -> String {
-    ids.into_iter().map(StageId::as_str).collect::<Vec<_>>().join(", ")
-}
-
-/// A number of things, in words.
-fn count(number: usize, thing: &str) -> String {
-    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
-}
-
-/// The version of what is shown as JSON.
-fn stages(ids: &[StageId]) -> Value {
-    json!(ids)
 }

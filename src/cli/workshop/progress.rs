@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Call, count, current, names, read_all, stages, under};
+use super::{Call, current, under};
 use crate::api::{Progress, Receipt, StageId, Workshop};
-use crate::cli::args::{
+use crate::cli::args::workshop::{
     ArtifactArgs, ConfirmArgs, IdArgs, NewArgs, NextArgs, OpenArgs, OptionalStepArgs, StepArgs, SummaryArgs,
 };
+use crate::cli::call::{count, names, read_all};
 use crate::cli::stop::{Outcome, Stop};
 use crate::cli::template;
 
@@ -47,7 +48,7 @@ pub(super) fn progressed(call: &mut Call<'_>, receipt: &Receipt<Progress>, step:
         "step": step,
         "entered": entered,
         "workshop_completed": workshop_completed,
-        "unblocked": stages(unblocked),
+        "unblocked": unblocked,
     });
     call.answer(receipt, answer, || {
         let mut text = format!("{step} is {is}");

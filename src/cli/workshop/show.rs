@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::look::workshop_status;
-use super::{Call, count, current};
+use super::{Call, current};
 use crate::api::workshop::{Stale, Status, StepState, StoredMessage, Summary, WorkshopKind};
 use crate::api::{Generation, StageId, View, Workshop};
-use crate::cli::args::{ShowArgs, StepArgs};
+use crate::cli::args::workshop::{ShowArgs, StepArgs};
+use crate::cli::call::{count, names};
 use crate::cli::output::{Cell, Table, Tone, block, line};
 use crate::cli::stop::Outcome;
 use crate::cli::time;
@@ -106,7 +107,7 @@ fn status(step: &StepState) -> Cell {
 }
 
 fn waits(stale: &Stale) -> String {
-    super::names(stale.waits_for.iter().map(|wait| &wait.stage))
+    names(stale.waits_for.iter().map(|wait| &wait.stage))
 }
 
 fn artifact(step: &StepState) -> String {

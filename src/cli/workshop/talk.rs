@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::transfer::{Arrives, incoming};
-use super::{Call, count, read_all, under};
+use super::{Call, under};
 use crate::api::workshop::{Message, Outcome as Saved, Role};
-use crate::cli::args::{IdArgs, SaveArgs, SayArgs, Speaker};
+use crate::cli::args::workshop::{IdArgs, SaveArgs, SayArgs, Speaker};
+use crate::cli::call::{count, read_all};
 use crate::cli::stop::{Outcome, Stop};
 
 pub(super) async fn say(call: &mut Call<'_>, args: SayArgs) -> Outcome {

@@ -9,12 +9,13 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::talk::word;
-use super::{Call, count, under};
+use super::{Call, under};
 use crate::api::limits::MESSAGE_BYTES_MAX;
 use crate::api::transcript::{self, LineReader};
 use crate::api::workshop::{MAIN_SESSION, Message, Outcome as Saved, Role};
 use crate::api::{Generation, Rejection, StageId, Workshop};
-use crate::cli::args::{ExportArgs, ImportArgs};
+use crate::cli::args::workshop::{ExportArgs, ImportArgs};
+use crate::cli::call::{count, read_all};
 use crate::cli::stop::{Outcome, Stop};
 
 /// Most messages that are saved in one turn.
@@ -52,7 +53,7 @@ pub(super) async fn import(call: &mut Call<'_>, args: ImportArgs) -> Outcome {
 
 /// All of a file, once all of it is known to be good.
 async fn import_file(call: &mut Call<'_>, mut known: Known<'_>, file: &Path, outcomes: &mut Vec<Saved>) -> Outcome {
-    let mut messages = transcript::read(&super::read_all(file).await?)?;
+    let mut messages = transcript::read(&read_all(file).await?)?;
     known.check(&messages).await?;
     while !messages.is_empty() {
         let rest = messages.split_off(messages.len().min(MESSAGES_PER_TURN));

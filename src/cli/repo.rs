@@ -1,0 +1,66 @@
+//! `restage repo`.
+
+use serde_json::{Value, json};
+
+use super::args::{RepoVerb, Settings};
+use super::maintenance;
+use super::output::{Output, Table, line};
+use super::stop::Outcome;
+use crate::api::{EntityId, Repositories, RepositoryFacts, TaskOptions};
+
+/// Repositories read at a time.
+const PER_PAGE: usize = 500;
+
+pub(super) async fn run(verb: RepoVerb, settings: &Settings, output: &mut Output) -> Outcome {
+    let name = match &verb {
+        // Before a data folder is made for it.
+        RepoVerb::Add { name, .. } => Some(EntityId::new(name)?),
+        RepoVerb::List => None,
+    };
+    let restage = maintenance::open(settings, name.is_some()).await?;
+    let done = async {
+        let tasks = restage.tasks(TaskOptions::default())?;
+        match (verb, name) {
+            (RepoVerb::Add { path, .. }, Some(name)) => {
+                let path = std::path::absolute(&path).unwrap_or(path);
+                let facts = tasks.repositories().add(&name, &path, &settings.by).await?;
+                Ok(output.data(&facts_json(&name, &facts), |_| facts_text(&name, &facts))?)
+            }
+            _ => list(tasks.repositories(), output).await,
+        }
+    };
+    let done: Outcome = done.await;
+    let closed = restage.shutdown().await;
+    done?;
+    Ok(closed?)
+}
+
+fn facts_json(name: &EntityId, facts: &RepositoryFacts) -> Value {
+    json!({ "repository": name, "root": facts.root, "common": facts.common, "base": facts.base, "notes": facts.notes })
+}
+
+fn facts_text(name: &EntityId, facts: &RepositoryFacts) -> String {
+    let mut text = format!("{name} is {}; tasks begin from {}\n", line(&facts.root), line(&facts.base));
+    text.extend(facts.notes.iter().map(|note| format!("note: {}\n", line(note))));
+    text
+}
+
+async fn list(repositories: &Repositories, output: &mut Output) -> Outcome {
+    let mut table = Table::new(["REPOSITORY", "BASE", "WHERE"]);
+    let mut all = Vec::new();
+    let mut after = None;
+    loop {
+        let page = repositories.list(after.as_ref(), PER_PAGE).await?;
+        let Some(last) = page.last().cloned() else { break };
+        for name in page {
+            let facts = repositories.get(&name).await?;
+            table.row([name.as_str().into(), facts.base.as_str().into(), facts.root.as_str().into()]);
+            all.push(facts_json(&name, &facts));
+        }
+        after = Some(last);
+    }
+    if all.is_empty() {
+        output.note("there are no repositories yet; add one: restage repo add NAME PATH");
+    }
+    Ok(output.data(&json!({ "repositories": all }), |width| table.text(width))?)
+}
