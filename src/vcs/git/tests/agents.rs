@@ -251,7 +251,7 @@ fn a_git_file_that_names_another_repository_is_never_followed() {
         let went = scene.back(1, To::Commit(scene.base())).unwrap();
         assert!(went.notes.iter().any(|note| note.contains(".git")), "{kind}: {:?}", went.notes);
         scene.assert_at(scene.base());
-        assert_eq!(scene.path("set-aside-1/.git").is_dir(), kind == "directory");
+        assert_eq!(scene.aside(1, ".git").is_dir(), kind == "directory");
         scene.assert_unharmed();
         scene.back(2, To::Snapshot(1)).unwrap();
         assert_eq!(scene.read("code.rs"), "more\n");
@@ -384,9 +384,8 @@ fn what_is_ignored_and_in_the_way_is_saved() {
     scene.write("place/git~1", "no name for git\n");
     scene.back(1, To::Commit(at)).unwrap();
     assert_eq!((scene.read("notes.ignored"), scene.read("place")), ("tracked\n".to_owned(), "a file\n".to_owned()));
-    assert_eq!(scene.read("set-aside-1/git~1"), "no name for git\n");
+    assert_eq!(fs::read_to_string(scene.aside(1, "git~1")).unwrap(), "no name for git\n");
     scene.back(2, To::Snapshot(1)).unwrap();
-    fs::remove_dir_all(scene.path("set-aside-1")).unwrap();
     assert_eq!(scene.picture(), before);
     scene.assert_unharmed();
 }
