@@ -41,13 +41,16 @@ impl Host {
     pub(super) async fn operate(self: &Arc<Self>, id: &EntityId, number: u64) -> Result<Option<Command>, String> {
         let text = |error: Error| error.to_string();
         let slot = self.slot(id);
-        let _turn = slot.turn.lock().await;
+        let _turn = self.turn(&slot).await;
         slot.stop(u64::MAX).await;
         let task = self.task(id).view().await.map_err(text)?.state;
         let Some(operation) = task.operation.clone().filter(|operation| operation.number == number) else {
             return Ok(None);
         };
-        let place = self.place(&task).await.map_err(text)?;
+        let place = match self.place(&task).await {
+            Ok(place) => place,
+            Err(error) => return Ok(Some(failed(number, &error))),
+        };
         for run in task.runs.saturating_sub(1)..=task.runs {
             // The last run may have left something, and the one before it if we crashed in between.
             self.end_leftovers(id, run, task.run.as_ref(), place.as_ref().map(|place| place.worktree.as_path()))
@@ -75,8 +78,7 @@ impl Host {
             return Err(what);
         }
         self.tries.over(id, number);
-        let (code, what, hint) = (error.code().to_owned(), error.to_string(), error.hint());
-        Ok(Some(Command::Failed { operation: number, code, what, hint }))
+        Ok(Some(failed(number, &error)))
     }
 
     async fn has_snapshot(&self, place: Place, number: u64) -> bool {
@@ -194,6 +196,11 @@ impl Host {
         };
         Ok(((created.place, placed), created.notes))
     }
+}
+
+fn failed(operation: u64, error: &Error) -> Command {
+    let (code, what, hint) = (error.code().to_owned(), error.to_string(), error.hint());
+    Command::Failed { operation, code, what, hint }
 }
 
 /// Goes back. If the recorded commit is not in the repository any more, to the one with just this first line of its

@@ -27,18 +27,16 @@ impl Host {
     pub(super) async fn run(self: &Arc<Self>, id: &EntityId, number: u64) -> Result<Option<Command>, String> {
         let text = |error: Error| error.to_string();
         let slot = self.slot(id);
-        let turn = slot.turn.lock().await;
+        let turn = self.turn(&slot).await;
         let task = self.task(id).view().await.map_err(text)?.state;
         let Some(run) = task.run.clone().filter(|run| run.number == number) else { return Ok(None) };
         if let Some(finish) = slot.finished_of(number) {
             return self.finish(id, &run, finish).await;
         }
-        if *self.closing().borrow() {
-            // The folder is being closed: the next to open it carries this out.
-            return std::future::pending().await;
-        }
-        let Some(place) = self.place(&task).await.map_err(text)? else {
-            return self.finish(id, &run, failed(number, "not_started", "the task has no worktree")).await;
+        let place = match self.place(&task).await {
+            Ok(Some(place)) => place,
+            Ok(None) => return self.finish(id, &run, failed(number, "not_started", "the task has no worktree")).await,
+            Err(error) => return self.finish(id, &run, failed(number, error.code(), error.to_string())).await,
         };
         for earlier in number.saturating_sub(1)..=number {
             self.end_leftovers(id, earlier, Some(&run), Some(&place.worktree)).await?;
