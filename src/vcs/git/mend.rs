@@ -191,12 +191,9 @@ impl Mending<'_> {
                     self.note(note);
                 }
                 Some(_) => self.note("the worktree's .git file named another repository: it was written again"),
-                None => {
-                    // A worktree that is made again is a note of its own.
-                    if look(&self.admin.join(FILLING))?.is_none() {
-                        self.note("the worktree's .git file was gone: it was written again");
-                    }
-                }
+                // A worktree that is made again has a note of its own.
+                None if look(&self.admin.join(FILLING))?.is_some() => {}
+                None => self.note("the worktree's .git file was gone: it was written again"),
             }
             write_line(&link, "gitdir: ", &self.admin)?;
         }

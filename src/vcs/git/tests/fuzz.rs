@@ -185,7 +185,8 @@ fn reset_by_git(scene: &Scene, commit: &str) -> Files {
     }
     git(&["read-tree", "--empty"]);
     git(&["reset", "-q", "--hard", commit]);
-    git(&["clean", "-fdq"]);
+    // Rules that are removed uncover files that they ignored.
+    (0..8).for_each(|_| drop(git(&["clean", "-fdq"])));
     files(&tree)
 }
 
