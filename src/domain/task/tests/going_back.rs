@@ -323,6 +323,17 @@ fn what_was_approved_before_a_restart_is_committed_under_its_own_run_after_the_u
 }
 
 #[test]
+fn no_run_or_operation_has_the_number_of_one_that_was_taken_back() {
+    let mut world = World::at_stage("L1", 0, How::Failed);
+    world.restart(to("plan"));
+    world.complete();
+    let before = world.task();
+    world.undo();
+    assert_eq!(world.task().operations, before.operations + 1);
+    assert!(matches!(world.ok(Command::Retry), Reply::Running { run, .. } if run == before.runs + 1));
+}
+
+#[test]
 fn a_commit_that_was_made_and_superseded_is_found_again() {
     let mut world = World::at_stage("L1", 0, How::Committing);
     let task = world.task();

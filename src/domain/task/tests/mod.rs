@@ -401,7 +401,7 @@ impl World {
         assert_eq!(stage.feedback, content.contains_key(FEEDBACK_PATH));
         let todos = content.get(TODOS_PATH).map(|bytes| todos_from_bytes(bytes).unwrap()).unwrap_or_default();
         let done = todos.iter().filter(|todo| todo.done).count();
-        assert_eq!(stage.todos, (done as u32, todos.len() as u32));
+        assert_eq!((stage.todos.0 as usize, stage.todos.1 as usize), (done, todos.len()));
     }
 }
 

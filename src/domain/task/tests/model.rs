@@ -292,6 +292,8 @@ struct Model {
     points: BTreeMap<u64, Saved>,
     /// Everything that the host ever said or was about to say.
     said: Vec<Command>,
+    /// What only grows: operations, runs, lines of the log.
+    counts: [u64; 3],
 }
 
 fn command_of(op: &Op) -> Command {
@@ -327,7 +329,7 @@ impl Model {
             merged: false,
             auto,
         };
-        Self { world, sketch, points: BTreeMap::new(), said: Vec::new() }
+        Self { world, sketch, points: BTreeMap::new(), said: Vec::new(), counts: [0; 3] }
     }
 
     fn apply(&mut self, op: &Op) {
@@ -455,7 +457,7 @@ impl Model {
         let (stage, generation) = (run.stage.clone(), run.generation);
         let command = match op {
             Op::Started => {
-                let process = (run.number as u32, 1, "b00t".into());
+                let process = (4711, run.number, "b00t".into());
                 Command::Started { stage, generation, agent: "claude".into(), process }
             }
             _ => {
@@ -541,6 +543,9 @@ impl Model {
             auto: task.auto,
         };
         assert_eq!(is, self.sketch);
+        let counts = [task.operations, task.runs, task.log];
+        assert!(counts.iter().zip(self.counts).all(|(now, before)| *now >= before), "no number is used twice");
+        self.counts = counts;
         let told = Effect::Tell { to: EntityId::new("w").unwrap(), done: task.done().cloned() };
         assert_eq!(self.world.owed().get("tell/w"), Some(&told), "who waits knows how the task stands");
         let undone: BTreeMap<u64, bool> =
