@@ -111,28 +111,11 @@ impl Host {
             OperationKind::Create => Err(Error::unexpected()),
             OperationKind::Commit { stage, run, expected } => {
                 let message = commit_message(id, stage, *run);
-                let stage_commit = StageCommit {
-                    stage: stage.to_string(),
-                    run: *run,
-                    message,
-                    expected: Some(expected.0.parse().map_err(|_| Error::unexpected())?),
-                };
-                let done = blocking(move || {
-                    // A lock that the agent left behind is nobody's any more.
-                    for note in vcs.mend(&place, number)? {
-                        tracing::warn!(worktree = %place.worktree.display(), note, "the worktree was mended");
-                    }
-                    vcs.commit_stage(&place, &stage_commit).map(Ok).or_else(|error| match error.problem {
-                        VcsProblem::ContentChanged { .. } => vcs.candidate(&place).map(Err),
-                        _ => Err(error),
-                    })
-                });
-                Ok(match done.await? {
+                let expected = Some(expected.0.parse().map_err(|_| Error::unexpected())?);
+                let commit = StageCommit { stage: stage.to_string(), run: *run, message, expected };
+                Ok(match blocking(move || committed(vcs.as_ref(), &place, &commit, number)).await? {
                     Ok(commit) => Command::Committed { operation: number, commit: object_id(commit) },
-                    Err(now) => {
-                        let candidate = Candidate { tree: ObjectId(now.tree.to_string()), changed: now.changed };
-                        Command::Changed { operation: number, candidate }
-                    }
+                    Err(candidate) => Command::Changed { operation: number, candidate },
                 })
             }
             OperationKind::Restart { to, after } => {
@@ -201,6 +184,27 @@ impl Host {
 fn failed(operation: u64, error: &Error) -> Command {
     let (code, what, hint) = (error.code().to_owned(), error.to_string(), error.hint());
     Command::Failed { operation, code, what, hint }
+}
+
+/// Commits a stage. If the files are not those that were approved, says what they are.
+fn committed(
+    vcs: &dyn Vcs,
+    place: &Place,
+    commit: &StageCommit,
+    number: u64,
+) -> Result<Result<CommitId, Candidate>, VcsError> {
+    // A lock that the agent left behind is nobody's any more.
+    for note in vcs.mend(place, number)? {
+        tracing::warn!(worktree = %place.worktree.display(), note, "the worktree was mended");
+    }
+    match vcs.commit_stage(place, commit) {
+        Ok(commit) => Ok(Ok(commit)),
+        Err(VcsError { problem: VcsProblem::ContentChanged { .. }, .. }) => {
+            let now = vcs.candidate(place)?;
+            Ok(Err(Candidate { tree: ObjectId(now.tree.to_string()), changed: now.changed }))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Goes back. If the recorded commit is not in the repository any more, to the one with just this first line of its
