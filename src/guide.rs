@@ -12,5 +12,8 @@ pub mod stored_format {}
 #[doc = include_str!("../docs/glossary.md")]
 pub mod glossary {}
 
+#[doc = include_str!("../docs/tasks.md")]
+pub mod tasks {}
+
 #[doc = include_str!("../docs/agents.md")]
 pub mod agents {}

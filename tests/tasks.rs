@@ -281,7 +281,7 @@ const DEEDS: &[(&str, &str, Option<&str>)] = &[
         "echo x > x; git add x; git -c user.name=a -c user.email=a@b commit -qm mine; echo y > y",
         None,
     ),
-    ("sets a worktree", "git config core.worktree \"$CANARY\"; echo x > x", None),
+    ("leads the worktree elsewhere in the shared configuration", "git config core.worktree \"$CANARY\"; echo x > x", None),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -309,6 +309,11 @@ async fn whatever_an_agent_does_to_git_the_task_can_go_back_and_nothing_outside_
         }
         let code = problem.map(|problem| problem.code);
         println!("{what}: {code:?}");
+        if what.contains("the shared configuration") {
+            // What an agent does to a person's own configuration it is free to do, outside of a sandbox. Nothing is
+            // read from there; to look at the main worktree with git it has to be mended.
+            git(&world.repository(), &["config", "--file", ".git/config", "--unset", "core.worktree"]);
+        }
         if let Some(expected) = expected {
             assert_eq!(code.as_deref(), Some(*expected), "{what}");
         }

@@ -30,6 +30,8 @@ mod named {
     pub(crate) use crate::engine::{Change, Orphan, Turn, UndoPoint, View};
     pub(crate) use crate::runtime::{Clock, SystemClock};
     pub(crate) use crate::store::{BackupInfo, IndexState, Position, UpTo, VerifyReport};
+    #[cfg(test)]
+    pub(crate) use crate::vcs::{CommitId, FileChange, Kept};
     pub(crate) use crate::vcs::{Look, Stays};
 }
 

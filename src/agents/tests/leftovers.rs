@@ -104,6 +104,14 @@ async fn a_person_at_work_in_the_worktree_is_not_touched() {
     let place = Place::new();
     let (started, _) = crash(&place, FAMILY, &NOTES);
     let mut later = Bystander::start(&place.worktree(), &[]);
+    // What a shell of theirs has started there; the shell ends it when its input is closed.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "sleep 1000 & echo $! > $0/theirs; read line; kill $!"]).arg(place.notes());
+    let mut shell = shell.current_dir(place.worktree()).stdin(Stdio::piped()).spawn().unwrap();
+    let theirs = place.noted("theirs");
     end_leftovers(&place.mark(), Some(&started), &place.worktree(), Duration::from_millis(100)).await.unwrap();
     later.assert_untouched();
+    assert!(runs(theirs));
+    drop(shell.stdin.take());
+    shell.wait().unwrap();
 }

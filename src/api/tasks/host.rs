@@ -97,11 +97,12 @@ impl Host {
         }
     }
 
-    /// Ends all agents and starts no more.
+    /// Ends all agents, lets what moves files come to its end, and begins nothing more.
     pub(crate) async fn close(&self) {
         self.closing.send_replace(true);
         let slots: Vec<Arc<Slot>> = self.lock_slots().values().cloned().collect();
         for slot in slots {
+            let _turn = slot.turn.lock().await;
             slot.stop(u64::MAX).await;
             slot.told().await;
         }
@@ -110,6 +111,17 @@ impl Host {
     /// Told when the folder is closed.
     pub(super) fn closing(&self) -> watch::Receiver<bool> {
         self.closing.subscribe()
+    }
+
+    /// Waits until nobody else moves the files of a task or starts its agent. For ever if the folder is being closed: what
+    /// is owed is carried out by the next to open it.
+    pub(super) async fn turn<'a>(&self, slot: &'a Slot) -> tokio::sync::MutexGuard<'a, ()> {
+        let turn = slot.turn.lock().await;
+        if !*self.closing.borrow() {
+            return turn;
+        }
+        drop(turn);
+        std::future::pending().await
     }
 
     pub(super) fn task(&self, id: &EntityId) -> Handle<TaskKind> {
@@ -130,10 +142,19 @@ impl Host {
     }
 
     /// Where a task that was started works.
+    ///
+    /// # Errors
+    /// Its worktree is not one of this data folder: that was copied or moved, and the worktree may be another's by now.
     pub(super) async fn place(&self, task: &State) -> Result<Option<Place>, Error> {
         let (Some(place), Some(repository)) = (&task.place, &task.repository) else { return Ok(None) };
         let common = PathBuf::from(self.repositories.get(repository).await?.common);
         let (worktree, key, branch) = (PathBuf::from(&place.worktree), place.key.clone(), place.branch.clone());
+        if !worktree.starts_with(&self.worktrees) {
+            let ours = self.worktrees.display();
+            let message = format!("the worktree {} is not among those of this data folder, in {ours}", place.worktree);
+            let hint = "use the data folder where it was; of a copy, tasks can be looked at and not worked on";
+            return Err(Rejection::refused("worktree_elsewhere", message, hint).into());
+        }
         Ok(Some(Place { common, worktree, key, branch }))
     }
 
@@ -141,7 +162,7 @@ impl Host {
     async fn end(&self, id: &EntityId, run: u64) -> Result<Option<Command>, String> {
         let task = self.task(id).view().await.map_err(|error| error.to_string())?.state;
         let slot = self.slot(id);
-        let _turn = slot.turn.lock().await;
+        let _turn = self.turn(&slot).await;
         slot.stop(run).await;
         if task.run.is_none_or(|active| active.number > run) {
             self.end_leftovers(id, run, None, self.worktree_of(id, task.place.as_ref()).as_deref()).await?;

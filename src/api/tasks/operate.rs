@@ -41,13 +41,16 @@ impl Host {
     pub(super) async fn operate(self: &Arc<Self>, id: &EntityId, number: u64) -> Result<Option<Command>, String> {
         let text = |error: Error| error.to_string();
         let slot = self.slot(id);
-        let _turn = slot.turn.lock().await;
+        let _turn = self.turn(&slot).await;
         slot.stop(u64::MAX).await;
         let task = self.task(id).view().await.map_err(text)?.state;
         let Some(operation) = task.operation.clone().filter(|operation| operation.number == number) else {
             return Ok(None);
         };
-        let place = self.place(&task).await.map_err(text)?;
+        let place = match self.place(&task).await {
+            Ok(place) => place,
+            Err(error) => return Ok(Some(failed(number, &error))),
+        };
         for run in task.runs.saturating_sub(1)..=task.runs {
             // The last run may have left something, and the one before it if we crashed in between.
             self.end_leftovers(id, run, task.run.as_ref(), place.as_ref().map(|place| place.worktree.as_path()))
@@ -75,8 +78,7 @@ impl Host {
             return Err(what);
         }
         self.tries.over(id, number);
-        let (code, what, hint) = (error.code().to_owned(), error.to_string(), error.hint());
-        Ok(Some(Command::Failed { operation: number, code, what, hint }))
+        Ok(Some(failed(number, &error)))
     }
 
     async fn has_snapshot(&self, place: Place, number: u64) -> bool {
@@ -109,28 +111,11 @@ impl Host {
             OperationKind::Create => Err(Error::unexpected()),
             OperationKind::Commit { stage, run, expected } => {
                 let message = commit_message(id, stage, *run);
-                let stage_commit = StageCommit {
-                    stage: stage.to_string(),
-                    run: *run,
-                    message,
-                    expected: Some(expected.0.parse().map_err(|_| Error::unexpected())?),
-                };
-                let done = blocking(move || {
-                    // A lock that the agent left behind is nobody's any more.
-                    for note in vcs.mend(&place, number)? {
-                        tracing::warn!(worktree = %place.worktree.display(), note, "the worktree was mended");
-                    }
-                    vcs.commit_stage(&place, &stage_commit).map(Ok).or_else(|error| match error.problem {
-                        VcsProblem::ContentChanged { .. } => vcs.candidate(&place).map(Err),
-                        _ => Err(error),
-                    })
-                });
-                Ok(match done.await? {
+                let expected = Some(expected.0.parse().map_err(|_| Error::unexpected())?);
+                let commit = StageCommit { stage: stage.to_string(), run: *run, message, expected };
+                Ok(match blocking(move || committed(vcs.as_ref(), &place, &commit, number)).await? {
                     Ok(commit) => Command::Committed { operation: number, commit: object_id(commit) },
-                    Err(now) => {
-                        let candidate = Candidate { tree: ObjectId(now.tree.to_string()), changed: now.changed };
-                        Command::Changed { operation: number, candidate }
-                    }
+                    Err(candidate) => Command::Changed { operation: number, candidate },
                 })
             }
             OperationKind::Restart { to, after } => {
@@ -193,6 +178,32 @@ impl Host {
             base_commit: object_id(created.base_commit),
         };
         Ok(((created.place, placed), created.notes))
+    }
+}
+
+fn failed(operation: u64, error: &Error) -> Command {
+    let (code, what, hint) = (error.code().to_owned(), error.to_string(), error.hint());
+    Command::Failed { operation, code, what, hint }
+}
+
+/// Commits a stage. If the files are not those that were approved, says what they are.
+fn committed(
+    vcs: &dyn Vcs,
+    place: &Place,
+    commit: &StageCommit,
+    number: u64,
+) -> Result<Result<CommitId, Candidate>, VcsError> {
+    // A lock that the agent left behind is nobody's any more.
+    for note in vcs.mend(place, number)? {
+        tracing::warn!(worktree = %place.worktree.display(), note, "the worktree was mended");
+    }
+    match vcs.commit_stage(place, commit) {
+        Ok(commit) => Ok(Ok(commit)),
+        Err(VcsError { problem: VcsProblem::ContentChanged { .. }, .. }) => {
+            let now = vcs.candidate(place)?;
+            Ok(Err(Candidate { tree: ObjectId(now.tree.to_string()), changed: now.changed }))
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::api::error::Error;
 use crate::api::handle::Handle;
 use crate::domain::task::{
     Candidate, Command, Earlier, Finish, LogLine, LogSource, ObjectId, Outcome, PromptParts, Report, Run, Score,
-    Task as State, TaskKind, Todo, prompt,
+    Task as State, TaskKind, Todo, limits, prompt,
 };
 use crate::domain::{EntityId, Generation, Rejection, StageId, Timestamp};
 use crate::vcs::Place;
@@ -27,18 +27,16 @@ impl Host {
     pub(super) async fn run(self: &Arc<Self>, id: &EntityId, number: u64) -> Result<Option<Command>, String> {
         let text = |error: Error| error.to_string();
         let slot = self.slot(id);
-        let turn = slot.turn.lock().await;
+        let turn = self.turn(&slot).await;
         let task = self.task(id).view().await.map_err(text)?.state;
         let Some(run) = task.run.clone().filter(|run| run.number == number) else { return Ok(None) };
         if let Some(finish) = slot.finished_of(number) {
             return self.finish(id, &run, finish).await;
         }
-        if *self.closing().borrow() {
-            // The folder is being closed: the next to open it carries this out.
-            return std::future::pending().await;
-        }
-        let Some(place) = self.place(&task).await.map_err(text)? else {
-            return self.finish(id, &run, failed(number, "not_started", "the task has no worktree")).await;
+        let place = match self.place(&task).await {
+            Ok(Some(place)) => place,
+            Ok(None) => return self.finish(id, &run, failed(number, "not_started", "the task has no worktree")).await,
+            Err(error) => return self.finish(id, &run, failed(number, error.code(), error.to_string())).await,
         };
         for earlier in number.saturating_sub(1)..=number {
             self.end_leftovers(id, earlier, Some(&run), Some(&place.worktree)).await?;
@@ -305,18 +303,37 @@ impl Telling {
                 let text = format!("{bytes} bytes of output were left out: the agent said too much");
                 report.lines.push(LogLine { at, source: LogSource::Restage, text });
             }
-            Line::Said(said) => match said {
-                Said::Todos(todos) => {
-                    let todo = |todo: crate::agents::Todo| Todo { text: todo.text, done: todo.done };
-                    report.todos = Some(todos.into_iter().map(todo).collect());
-                }
-                Said::Output(text) => report.output = Some(text),
-                Said::Handoff(text) => report.handoff = Some(text),
-                Said::Continue(text) => report.carry_over = Some(text),
-                Said::Session(id) => report.session = Some(id),
-                Said::Score(score) => report.score = Some(thousandths(score)),
-                Said::Result(passed) => report.passed = Some(passed),
-            },
+            Line::Said(said) => self.put_said(report, said, at),
+        }
+    }
+
+    /// What is longer than a task takes is left out, and that is said: the rest of the report is not refused for it.
+    fn put_said(&self, report: &mut Report, said: Said, at: Timestamp) {
+        let longest =
+            |todos: &[crate::agents::Todo]| todos.iter().map(|todo| todo.text.len()).max().unwrap_or_default();
+        let (what, bytes, most) = match &said {
+            Said::Todos(todos) => ("a thing to do", longest(todos), limits::TODO_BYTES_MAX),
+            Said::Output(text) => ("the output", text.len(), limits::OUTPUT_BYTES_MAX),
+            Said::Handoff(text) => ("the hand-off", text.len(), limits::HANDOFF_BYTES_MAX),
+            Said::Continue(text) => ("what is left for the next run", text.len(), limits::CARRY_OVER_BYTES_MAX),
+            Said::Session(_) | Said::Score(_) | Said::Result(_) => ("", 0, 0),
+        };
+        if bytes > most {
+            let text = format!("{what} has {bytes} bytes, the most is {most}: it was not taken");
+            report.lines.push(LogLine { at, source: LogSource::Restage, text });
+            return;
+        }
+        match said {
+            Said::Todos(todos) => {
+                let todo = |todo: crate::agents::Todo| Todo { text: todo.text, done: todo.done };
+                report.todos = Some(todos.into_iter().map(todo).collect());
+            }
+            Said::Output(text) => report.output = Some(text),
+            Said::Handoff(text) => report.handoff = Some(text),
+            Said::Continue(text) => report.carry_over = Some(text),
+            Said::Session(id) => report.session = Some(id),
+            Said::Score(score) => report.score = Some(thousandths(score)),
+            Said::Result(passed) => report.passed = Some(passed),
         }
     }
 

@@ -200,7 +200,6 @@ pub(super) fn restore(task: &mut Task, saved: &Task, stages: &[StageId]) {
     task.runs = now.runs.max(saved.runs);
     task.log = now.log.max(saved.log);
     task.place = now.place.or_else(|| saved.place.clone());
-    task.merged = now.merged;
     task.cleaned_up = false;
     task.run = None;
     task.operation = None;

@@ -81,21 +81,22 @@ pub(super) fn failed(turn: &mut Turn<'_>, number: u64, code: &str, what: &str, h
     let [code, what, hint] = [code, what, hint].map(|text| cut(text, SENTENCE_BYTES_MAX));
     turn.log(format!("could not {doing}: {what}"));
     turn.end(Some(Problem { at: turn.input.now, doing, code, what, hint }));
-    match kind {
-        OperationKind::Create => {
-            if let Some(id) = turn.state.current().map(|(outline, _)| outline.id.clone()) {
-                turn.set(&id, Cause::Cleared, StageState::default());
-            }
-            turn.happen(Event::Entered { at: None, done_at: None });
-            turn.status_changed("failed");
-            Ok(())
-        }
-        OperationKind::Commit { stage, .. } => approval::fall(turn, &stage, None),
-        // The fences stay raised, and a run that was ended stays so: the same can be asked for again.
-        OperationKind::Restart { .. }
-        | OperationKind::Undo { .. }
-        | OperationKind::Merge { .. }
-        | OperationKind::CleanUp => Ok(()),
+    if let OperationKind::Commit { stage, .. } = kind {
+        approval::fall(turn, &stage, None)?;
+    }
+    // Going back that failed leaves the fences raised, and a run ended: the same can be asked for again.
+    if turn.state.place.is_none() {
+        back_to_backlog(turn);
+    }
+    Ok(())
+}
+
+/// A task that has no worktree, and that none is being made for, is not begun.
+fn back_to_backlog(turn: &mut Turn<'_>) {
+    if let Some(id) = turn.state.current().map(|(outline, _)| outline.id.clone()) {
+        turn.set(&id, Cause::Cleared, StageState::default());
+        turn.happen(Event::Entered { at: None, done_at: None });
+        turn.status_changed("failed");
     }
 }
 

@@ -10,6 +10,7 @@ use crate::domain::{
     Target, Timestamp, Verb,
 };
 use crate::engine::{Answer, Ask, EngineOptions, Failure, PageRange, Receipt, Terms, View};
+use crate::store::StoreError;
 use crate::testkit::{Fault, Harness, Keep, SimDisk};
 
 /// A room with furniture that movers bring in and out: it is empty when they are back.
@@ -427,6 +428,25 @@ fn a_second_beginning_is_refused_and_so_is_an_end_that_nobody_waits_for() {
     house.moved();
     house.ask(Ask::Undo(None)).unwrap();
     assert!(house.ask(Ask::Undo(None)).is_err());
+}
+
+#[test]
+fn going_back_and_forth_goes_through_on_the_reserve_of_a_full_disk() {
+    let disk = SimDisk::with_limit(400 << 10);
+    let mut house = House(Harness::open(disk).unwrap());
+    house.send(furnish("piece"));
+    let full = loop {
+        let outcome = house.0.ask(&id(), Ask::Command(furnish(&"x".repeat(2_000))), Terms::default());
+        match outcome {
+            Ok(_) => {}
+            Err(failure) => break failure,
+        }
+    };
+    assert!(matches!(full, Failure::Store(StoreError::DiskFull { .. })), "{full}");
+    house.clear();
+    assert_eq!(house.pieces().len(), 0);
+    house.undo();
+    assert_ne!(house.pieces().len(), 0);
 }
 
 #[test]

@@ -12,10 +12,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-use git2::{
-    Delta, DiffOptions, ErrorClass, ErrorCode, Index, IndexEntry, IndexEntryExtendedFlag, IndexEntryFlag, Oid,
-    Repository,
-};
+use git2::{Delta, DiffOptions, ErrorCode, Index, IndexEntry, IndexEntryExtendedFlag, IndexEntryFlag, Oid, Repository};
 
 use super::{Limits, VcsError, VcsProblem, git, git_in, special, unlink};
 use crate::vcs::{Kept, Stays};
@@ -35,8 +32,6 @@ pub(super) struct Content<'r> {
     worktree: PathBuf,
     index: Index,
     left_out: LeftOut,
-    /// Files whose names git takes from nobody.
-    misnamed: BTreeSet<PathBuf>,
     file_bytes_max: u64,
     listed_max: usize,
 }
@@ -66,7 +61,6 @@ impl<'r> Content<'r> {
             worktree,
             index,
             left_out: LeftOut::default(),
-            misnamed: BTreeSet::new(),
             file_bytes_max: limits.file_bytes_max,
             listed_max: limits.listed_max,
         };
@@ -142,7 +136,7 @@ impl<'r> Content<'r> {
                 Delta::Unreadable => return Err(unreadable(&self.worktree, &path)),
                 Delta::Ignored => Some(Stays::Ignored),
                 Delta::Untracked if bytes.ends_with(b"/") => Some(Stays::NestedRepository),
-                Delta::Untracked if self.misnamed.contains(&path) => Some(Stays::Name),
+                Delta::Untracked if !can_be_named(bytes) => Some(Stays::Name),
                 Delta::Untracked => self.too_large(&path)?,
                 _ => None,
             };
@@ -174,16 +168,16 @@ impl<'r> Content<'r> {
         match self.index.add_path(path) {
             Ok(()) => Ok(()),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(()),
-            Err(error) if error.class() == ErrorClass::Index && error.message().starts_with("invalid path") => {
-                self.left_out.add(path.to_path_buf(), Stays::Name);
-                self.misnamed.insert(path.to_path_buf());
-                Ok(())
-            }
             Err(error) => {
                 let problem = VcsProblem::Unreadable { path: shown(path), why: error.message().to_owned() };
                 Err(VcsError::new(problem, "make it readable, or remove it"))
             }
         }
+    }
+
+    /// Whether a file is part of the content.
+    pub(super) fn has(&self, path: &Path) -> bool {
+        self.index.get_path(path, 0).is_some()
     }
 
     /// The content as a tree. It is read back and compared: an index can come with a note of a tree that it is not.
@@ -245,6 +239,27 @@ impl LeftOut {
             self.kept.push((path, why));
         }
     }
+}
+
+/// Whether git takes a file of this name: none that could be `.git` on some system.
+pub(super) fn can_be_named(path: &[u8]) -> bool {
+    let time = git2::IndexTime::new(0, 0);
+    let (id, path) = (Oid::ZERO_SHA1, path.to_vec());
+    let entry = IndexEntry {
+        ctime: time,
+        mtime: time,
+        dev: 0,
+        ino: 0,
+        mode: 0o100_644,
+        uid: 0,
+        gid: 0,
+        file_size: 0,
+        id,
+        flags: 0,
+        flags_extended: 0,
+        path,
+    };
+    Index::new().and_then(|mut index| index.add(&entry)).is_ok()
 }
 
 /// A path of git's.

@@ -314,18 +314,21 @@ pub(super) fn unusual(place: &Place) -> Result<Vec<String>, VcsError> {
     Ok(notes)
 }
 
-/// Moves something that is neither saved nor to be lost into a new directory. Answers with a note.
+/// Moves something that is neither saved nor to be lost into a new directory beside the worktree, where nothing else
+/// than ours is. Answers with a note.
 pub(super) fn set_aside(place: &Place, number: u64, path: &Path) -> Result<String, VcsError> {
     let from = place.worktree.join(path);
     let failed = |e: std::io::Error| VcsError::io("moving aside", &from, &e);
     for copy in 1..=SET_ASIDE_MAX {
-        let name = if copy == 1 { format!("set-aside-{number}") } else { format!("set-aside-{number}-{copy}") };
-        match fs::create_dir(place.worktree.join(&name)) {
+        let mut name = place.worktree.file_name().unwrap_or_default().to_os_string();
+        name.push(if copy == 1 { format!(".aside-{number}") } else { format!(".aside-{number}-{copy}") });
+        let beside = place.worktree.with_file_name(name);
+        match fs::create_dir(&beside) {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
             made => {
                 made.map_err(failed)?;
-                let to = Path::new(&name).join(path.file_name().unwrap_or(path.as_os_str()));
-                fs::rename(&from, place.worktree.join(&to)).map_err(failed)?;
+                let to = beside.join(path.file_name().unwrap_or(path.as_os_str()));
+                fs::rename(&from, &to).map_err(failed)?;
                 return Ok(format!("{} was in the way and is now {}", path.display(), to.display()));
             }
         }

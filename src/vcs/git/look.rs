@@ -25,21 +25,28 @@ impl Git {
             look.notes.extend(target.check(&common, place, to, tip)?);
             look.commits = self.leaving(&common, tip, target.tip)?;
         }
-        let repository = match open::standing(place)? {
-            Standing::Sound(repository) => repository,
-            Standing::Missing => {
-                look.notes.push("the worktree is missing: it is made again when the task goes back".to_owned());
-                return Ok(look);
-            }
-            Standing::Broken(what) => {
-                look.notes.push(format!("the worktree is not as it should be and is mended on going back: {what}"));
-                return Ok(look);
-            }
+        let broken = match open::standing(place) {
+            Ok(Standing::Sound(repository)) => match (unusual(place), repository.index()) {
+                (Ok(notes), Ok(_)) => {
+                    look.notes = notes;
+                    return self.look_through(&repository, look);
+                }
+                (Err(error), _) => error.to_string(),
+                (_, Err(error)) => error.message().to_owned(),
+            },
+            Ok(Standing::Missing) => "it is missing".to_owned(),
+            Ok(Standing::Broken(what)) => what,
+            Err(error) => error.to_string(),
         };
-        look.notes.extend(unusual(place)?);
+        look.notes.push(format!("the worktree is not as it should be, and is mended by going back: {broken}"));
+        Ok(look)
+    }
+
+    /// What is in a worktree that can be opened.
+    fn look_through(&self, repository: &Repository, mut look: Look) -> Result<Look, VcsError> {
         look.head = repository.head().ok().and_then(|head| head.target()).map(CommitId::from);
-        let mut files = self.staged(&repository)?;
-        let mut content = Content::begin(&repository, &self.limits, Skipped::Absent)?;
+        let mut files = self.staged(repository)?;
+        let mut content = Content::begin(repository, &self.limits, Skipped::Absent)?;
         for difference in content.differences()? {
             let what = match difference.what {
                 Delta::Untracked => "untracked",

@@ -48,7 +48,8 @@ impl Git {
         let mut mending = Mending { git: self, place, names, admin, number, notes: Vec::new() };
         mending.check_shared()?;
         mending.administrative_directory()?;
-        mending.locks()?;
+        let snapshot = mending.names.snapshot(number);
+        mending.notes.extend(self.remove_locks(place, &[mending.names.branch(), snapshot])?);
         let is_new = mending.directory()?;
         mending.links()?;
         mending.head()?;
@@ -60,6 +61,33 @@ impl Git {
             step("place-filled");
         }
         Ok(mending.notes)
+    }
+
+    /// Removes locks that a killed git left, of the worktree and of refs that are the task's alone: those that are still
+    /// there after the time that git ever holds one. Nobody may be at work in the worktree. Says which they were.
+    pub(super) fn remove_locks(&self, place: &Place, refs: &[String]) -> Result<Vec<String>, VcsError> {
+        let admin = open::admin(place)?;
+        let owned = ["index", "HEAD", "ORIG_HEAD", "logs/HEAD"].map(|name| admin.join(name));
+        let shared = refs.iter().map(|name| place.common.join(name));
+        let mut notes = Vec::new();
+        for locked in owned.into_iter().chain(shared) {
+            let mut lock = locked.into_os_string();
+            lock.push(".lock");
+            let lock = PathBuf::from(lock);
+            let mut wait = self.limits.lock_wait;
+            for _ in 1..self.limits.lock_tries {
+                if look(&lock)?.is_none() {
+                    break;
+                }
+                std::thread::sleep(wait);
+                wait *= 2;
+            }
+            if look(&lock)?.is_some() {
+                fs::remove_file(&lock).map_err(|e| VcsError::io("removing", &lock, &e))?;
+                notes.push(format!("the lock {} was left behind and was removed", lock.display()));
+            }
+        }
+        Ok(notes)
     }
 }
 
@@ -122,31 +150,6 @@ impl Mending<'_> {
         Ok(())
     }
 
-    /// Removes locks that a killed git left: those that are still there after the time that git ever holds one.
-    fn locks(&mut self) -> Result<(), VcsError> {
-        let branch = self.place.common.join(self.names.branch());
-        let snapshot = self.place.common.join(self.names.snapshot(self.number));
-        let owned = ["index", "HEAD", "ORIG_HEAD", "logs/HEAD"].map(|name| self.admin.join(name));
-        for locked in owned.into_iter().chain([branch, snapshot]) {
-            let mut lock = locked.into_os_string();
-            lock.push(".lock");
-            let lock = PathBuf::from(lock);
-            let mut wait = self.git.limits.lock_wait;
-            for _ in 1..self.git.limits.lock_tries {
-                if look(&lock)?.is_none() {
-                    break;
-                }
-                std::thread::sleep(wait);
-                wait *= 2;
-            }
-            if look(&lock)?.is_some() {
-                fs::remove_file(&lock).map_err(|e| VcsError::io("removing", &lock, &e))?;
-                self.note(format!("the lock {} was left behind and was removed", lock.display()));
-            }
-        }
-        Ok(())
-    }
-
     /// The worktree's directory is there. Answers whether it has to be filled.
     fn directory(&mut self) -> Result<bool, VcsError> {
         let directory = &self.place.worktree;
@@ -188,12 +191,9 @@ impl Mending<'_> {
                     self.note(note);
                 }
                 Some(_) => self.note("the worktree's .git file named another repository: it was written again"),
-                None => {
-                    // A worktree that is made again is a note of its own.
-                    if look(&self.admin.join(FILLING))?.is_none() {
-                        self.note("the worktree's .git file was gone: it was written again");
-                    }
-                }
+                // A worktree that is made again has a note of its own.
+                None if look(&self.admin.join(FILLING))?.is_some() => {}
+                None => self.note("the worktree's .git file was gone: it was written again"),
             }
             write_line(&link, "gitdir: ", &self.admin)?;
         }

@@ -5,6 +5,8 @@
 //! again, the merge is found by its parents and trailers and the files are brought up. The other order could leave files
 //! of a merge that never came to be.
 
+use std::collections::HashSet;
+
 use git2::{Commit, Index, Oid, Repository};
 
 use super::catch_up::Behind;
@@ -67,8 +69,8 @@ impl Git {
             return Err(VcsError::new(VcsProblem::Git { doing: "merging", why }, hint));
         }
         let mut merged = repository.merge_commits(&ours, &theirs, None).map_err(failed)?;
-        if merged.has_conflicts() {
-            let files = self.conflicts(&merged)?;
+        let files = self.conflicts(&merged)?;
+        if !files.is_empty() {
             let hint =
                 "merge the base into the task's branch in its worktree, resolve the conflicts there, and try again";
             return Err(VcsError::new(VcsProblem::MergeConflict { base: request.base.clone(), files }, hint));
@@ -78,7 +80,8 @@ impl Git {
         repository.commit(None, &author, &author, &request.message, &tree, &[&ours, &theirs]).map_err(failed)
     }
 
-    /// The files with conflicts, the first few.
+    /// The files with conflicts, the first few: those that libgit2 tells, and files of one side where the other has a
+    /// directory, which it does not.
     fn conflicts(&self, merged: &Index) -> Result<Vec<String>, VcsError> {
         let mut files = Vec::new();
         for conflict in merged.conflicts().map_err(|e| git("reading conflicts", &e))? {
@@ -87,6 +90,12 @@ impl Git {
             files.extend(
                 sides.into_iter().flatten().map(|side| String::from_utf8_lossy(&side.path).into_owned()).next(),
             );
+        }
+        let paths: HashSet<Vec<u8>> = merged.iter().map(|entry| entry.path).collect();
+        for path in &paths {
+            let above = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| &path[..at]);
+            let collisions = above.filter(|above| paths.contains(*above));
+            files.extend(collisions.map(|path| String::from_utf8_lossy(path).into_owned()));
         }
         files.sort();
         files.dedup();

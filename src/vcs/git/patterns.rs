@@ -73,10 +73,10 @@ fn without_blanks(mut line: &[u8]) -> &[u8] {
     line
 }
 
-/// Parts of a pattern against parts of a path; `**` stands for any number of them.
+/// Parts of a pattern against parts of a path; `**`, or more stars, stand for any number of them.
 fn parts_match(pattern: &[Vec<u8>], path: &[&[u8]]) -> bool {
     let Some((first, rest)) = pattern.split_first() else { return path.is_empty() };
-    if first == b"**" {
+    if first.len() >= 2 && first.iter().all(|b| *b == b'*') {
         // At the end it stands for what is inside, and not for nothing.
         let least = usize::from(rest.is_empty());
         return (least..=path.len()).any(|skipped| parts_match(rest, &path[skipped..]));

@@ -1,11 +1,12 @@
 //! What has to change for a worktree to go from one tree to another, and what is in the way.
 
 use std::fs::{self, FileType};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use git2::{Delta, DiffOptions, FileMode, ObjectType, Oid, Repository, Tree};
 
-use super::content::path_of;
+use super::content::{can_be_named, path_of};
 use super::unlink::{self, Then};
 use super::{VcsError, VcsProblem, git};
 use crate::vcs::CommitId;
@@ -73,7 +74,7 @@ impl Plan {
 pub(super) struct Obstacles {
     /// Ignored or large files, to be saved too.
     pub(super) to_save: Vec<PathBuf>,
-    /// Repositories of their own, to be moved aside.
+    /// Repositories of their own, and what git can't save, to be moved aside.
     pub(super) to_move: Vec<PathBuf>,
     /// Sockets and pipes, which can't be saved.
     pub(super) to_lose: Vec<PathBuf>,
@@ -134,7 +135,7 @@ impl Search<'_> {
             let entry = entry.map_err(failed)?;
             let kind = entry.file_type().map_err(failed)?;
             let path = path.join(entry.file_name());
-            if entry.file_name() == ".git" {
+            if entry.file_name().eq_ignore_ascii_case(".git") {
                 // A repository in a directory whose files are saved.
                 found.to_move.push(path);
             } else if kind.is_dir() {
@@ -150,6 +151,8 @@ impl Search<'_> {
         let is_known = self.from.get_path(path).is_ok_and(|entry| entry.kind() == Some(ObjectType::Blob));
         if !(kind.is_file() || kind.is_symlink()) {
             found.to_lose.push(path.to_path_buf());
+        } else if !can_be_named(path.as_os_str().as_bytes()) {
+            found.to_move.push(path.to_path_buf());
         } else if !is_known {
             found.to_save.push(path.to_path_buf());
         }

@@ -121,6 +121,9 @@ impl Git {
         content.read_tree(saved.tree)?;
         for path in more {
             content.add(path)?;
+            if !content.has(path) {
+                return Err(still_writing(path));
+            }
         }
         let tree = content.tree()?;
         let before = repository.find_commit(saved.commit).map_err(failed)?;

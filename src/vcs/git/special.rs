@@ -1,4 +1,4 @@
-//! Finds what git has no eyes for: sockets, pipes and devices in a worktree.
+//! Finds what git has no eyes for: sockets, pipes and devices in a worktree, and `.git` in other spellings.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,7 +21,14 @@ pub(super) fn find(repository: &Repository, worktree: &Path, index: &Index, max:
         let Ok(entries) = fs::read_dir(&full) else { continue };
         for entry in entries.flatten() {
             let (Ok(kind), path) = (entry.file_type(), directory.join(entry.file_name())) else { continue };
-            if kind.is_file() || kind.is_symlink() || entry.file_name() == ".git" {
+            if entry.file_name() == ".git" {
+                continue;
+            }
+            if entry.file_name().eq_ignore_ascii_case(".git") {
+                found.push(Kept { path: shown(&path), why: Stays::Name });
+                continue;
+            }
+            if kind.is_file() || kind.is_symlink() {
                 continue;
             }
             if kind.is_dir() {

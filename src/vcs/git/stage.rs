@@ -26,6 +26,7 @@ impl Git {
         step("commit-begun");
         let names = Names::of(place)?;
         let kept_at = names.stage(&stage.stage, stage.run)?;
+        self.remove_locks(place, &[names.branch(), kept_at.clone()])?;
         let common = open::common(&place.common)?;
         if let Some(kept) = refs::read(&common, &kept_at)? {
             if self.is_of(&common, &names, stage, kept)? {

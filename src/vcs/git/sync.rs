@@ -1,6 +1,11 @@
 //! What an answer relies on is on the disk before the answer.
 //!
 //! Objects first, then the ref that names them: a ref on the disk never points at nothing.
+//!
+//! Many files become durable by one `syncfs` of their file system, and not by an `fsync` each. For the 820 small files of
+//! a usual snapshot, on a busy disk: an `fsync` each 2.7 to 3.9 s, one `syncfs` 0.3 to 0.8 s, most of it for what others
+//! wrote. All objects in one pack would take 0.03 s, but would be in memory at once, whatever their size; and the files
+//! of the worktree, which are as many, can't be packed.
 
 use std::fs::File;
 use std::path::Path;

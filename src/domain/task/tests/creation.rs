@@ -3,10 +3,35 @@
 use super::*;
 use crate::domain::task::limits::*;
 
-fn with(change: impl FnOnce(&mut Command)) -> Command {
-    let mut command = create("L2");
-    change(&mut command);
-    command
+/// What a task is made from.
+struct New {
+    title: String,
+    brief: String,
+    tier: Tier,
+    from: Option<String>,
+    depends_on: Vec<EntityId>,
+}
+
+/// Everything that can be, but for what is changed.
+fn with(change: impl FnOnce(&mut New)) -> Command {
+    let (title, brief, tier) = ("A title".into(), "A brief".into(), Tier::built_in("L2").unwrap());
+    let mut new = New { title, brief, tier, from: None, depends_on: Vec::new() };
+    change(&mut new);
+    let New { title, brief, tier, from, depends_on } = new;
+    let repository = EntityId::new("house").unwrap();
+    Command::Create { title, brief, tier: Box::new(tier), repository, from, depends_on, auto: false }
+}
+
+fn others(count: usize) -> Vec<EntityId> {
+    (0..count).map(|n| EntityId::new(format!("other{n}")).unwrap()).collect()
+}
+
+#[track_caller]
+fn is_refused(command: Command, expected: &str) {
+    let mut world = World::empty();
+    let refusal = world.run(command).unwrap_err().to_string();
+    assert!(refusal.contains(expected), "{refusal:?} does not say {expected:?}");
+    assert!(!world.task().exists() && world.owed().is_empty());
 }
 
 #[test]
@@ -25,136 +50,51 @@ fn a_created_task_waits_in_backlog_with_its_brief_and_tier() {
 
 #[test]
 fn what_can_t_be_a_task_is_refused_by_name() {
-    type Change = Box<dyn FnOnce(&mut Command)>;
-    let change = |change: fn(&mut Command)| -> Change { Box::new(change) };
-    let from = |text: &'static str| -> Change {
-        Box::new(move |c| {
-            if let Command::Create { from, .. } = c {
-                *from = Some(text.into())
-            }
-        })
-    };
-    let cases: Vec<(Change, &str)> = vec![
-        (
-            change(|c| {
-                if let Command::Create { title, .. } = c {
-                    title.clear()
-                }
-            }),
-            "title is not valid",
-        ),
-        (
-            change(|c| {
-                if let Command::Create { title, .. } = c {
-                    *title = "a\nb".into()
-                }
-            }),
-            "control character",
-        ),
-        (
-            change(|c| {
-                if let Command::Create { title, .. } = c {
-                    *title = "x".repeat(201)
-                }
-            }),
-            "bytes of title",
-        ),
-        (
-            change(|c| {
-                if let Command::Create { brief, .. } = c {
-                    *brief = " \n".into()
-                }
-            }),
-            "brief is not valid",
-        ),
-        (
-            change(|c| {
-                if let Command::Create { brief, .. } = c {
-                    *brief = "a\u{1b}[2J".into()
-                }
-            }),
-            "control character",
-        ),
-        (
-            change(|c| {
-                if let Command::Create { brief, .. } = c {
-                    *brief = "x".repeat(BRIEF_BYTES_MAX + 1)
-                }
-            }),
-            "brief",
-        ),
-        (
-            change(|c| {
-                if let Command::Create { tier, .. } = c {
-                    tier.stages.clear()
-                }
-            }),
-            "it has no stages",
-        ),
-        (
-            change(|c| {
-                if let Command::Create { depends_on, .. } = c {
-                    *depends_on = vec![id()]
-                }
-            }),
-            "wait for itself",
-        ),
-        (
-            change(|c| {
-                if let Command::Create { depends_on, .. } = c {
-                    *depends_on = vec![EntityId::new("a").unwrap(); 2];
-                }
-            }),
-            "there twice",
-        ),
-        (
-            change(|c| {
-                if let Command::Create { depends_on, .. } = c {
-                    *depends_on = (0..=DEPENDENCIES_MAX).map(|n| EntityId::new(format!("t{n}x")).unwrap()).collect();
-                }
-            }),
-            "the limit of tasks that one waits for is 64",
-        ),
-        (from(""), "it is empty"),
-        (from("-x"), "begin with a letter or a digit"),
-        (from("/x"), "begin with a letter or a digit"),
-        (from("refs/../heads"), "\"..\""),
-        (from("a//b"), "\"//\""),
-        (from("a/"), "can't end"),
-        (from("a."), "can't end"),
-        (from("a.lock"), "can't end"),
-        (from("a.lock/b"), "can't end"),
-        (from("a b"), "' ' is not allowed"),
-        (from("a~1"), "'~' is not allowed"),
-        (from("a:b"), "':' is not allowed"),
-        (from("a@{1}"), "'@' is not allowed"),
-        (from("ä"), "begin with a letter or a digit"),
+    is_refused(with(|new| new.title.clear()), "title is not valid");
+    is_refused(with(|new| new.title.push('\n')), "control character");
+    is_refused(with(|new| new.title = "x".repeat(201)), "bytes of title");
+    is_refused(with(|new| new.brief = " \n".into()), "brief is not valid");
+    is_refused(with(|new| new.brief.push_str("\u{1b}[2J")), "control character");
+    is_refused(with(|new| new.brief = "x".repeat(BRIEF_BYTES_MAX + 1)), "bytes of a brief");
+    is_refused(with(|new| new.tier.stages.clear()), "it has no stages");
+    is_refused(with(|new| new.depends_on.push(id())), "wait for itself");
+    is_refused(with(|new| new.depends_on = [others(1), others(1)].concat()), "there twice");
+    is_refused(
+        with(|new| new.depends_on = others(DEPENDENCIES_MAX + 1)),
+        "the limit of tasks that one waits for is 64",
+    );
+    World::of(with(|new| new.depends_on = others(DEPENDENCIES_MAX)));
+    World::of(with(|new| new.brief = "x".repeat(BRIEF_BYTES_MAX)));
+}
+
+#[test]
+fn a_task_begins_from_what_can_only_be_a_branch_or_a_commit() {
+    let from = |text: &str| with(|new| new.from = Some(text.into()));
+    let cases = [
+        ("", "it is empty"),
+        ("-x", "begin with a letter or a digit"),
+        ("/x", "begin with a letter or a digit"),
+        ("ä", "begin with a letter or a digit"),
+        ("refs/../heads", "\"..\""),
+        ("a//b", "\"//\""),
+        ("a/", "can't end"),
+        ("a.", "can't end"),
+        ("a.lock", "can't end"),
+        ("a.lock/b", "can't end"),
+        ("a b", "' ' is not allowed"),
+        ("a~1", "'~' is not allowed"),
+        ("a:b", "':' is not allowed"),
+        ("a@{1}", "'@' is not allowed"),
+        ("a\0", "is not allowed"),
     ];
-    for (change, expected) in cases {
-        let mut world = World::empty();
-        let refusal = world.run(with(change)).unwrap_err().to_string();
-        assert!(refusal.contains(expected), "{refusal:?} does not say {expected:?}");
-        assert!(!world.task().exists() && world.owed().is_empty());
+    for (text, expected) in cases {
+        is_refused(from(text), expected);
     }
-    for good in ["main", "release/1.2", "v1.0_x-y", "0123456789012345678901234567890123456789"] {
-        World::of(with(|c| {
-            if let Command::Create { from, .. } = c {
-                *from = Some(good.into())
-            }
-        }));
-    }
+    is_refused(from(&"x".repeat(FROM_BYTES_MAX + 1)), "bytes of from");
     let longest = "x".repeat(FROM_BYTES_MAX);
-    World::of(with(|c| {
-        if let Command::Create { from, .. } = c {
-            *from = Some(longest.clone())
-        }
-    }));
-    let longer = World::empty().run(with(|c| {
-        if let Command::Create { from, .. } = c {
-            *from = Some(longest + "x")
-        }
-    }));
-    assert!(matches!(longer, Err(Rejection::Limit { .. })));
+    for good in ["main", "release/1.2", "v1.0_x-y", "0123456789012345678901234567890123456789", &longest] {
+        World::of(from(good));
+    }
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Restarts, to every stage from every state, and their undo, and the undo of that.
 
 use super::*;
-use crate::domain::task::tests::host::Files;
 
 /// How the stage that a task is in stands, and what goes on around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,14 +29,6 @@ const ALL: [How; 10] = [
     How::Committing,
     How::CleanedUp,
 ];
-
-/// Everything that going back has to give back.
-#[derive(Debug, PartialEq)]
-struct Seen {
-    task: Task,
-    content: Vec<BTreeMap<Vec<u8>, Vec<u8>>>,
-    files: Files,
-}
 
 impl World {
     /// A task in the stage of this place, which stands like this.
@@ -83,23 +74,6 @@ impl World {
             }
         }
         world
-    }
-
-    fn seen(&mut self) -> Seen {
-        let mut task = self.task();
-        // What only grows, and what the beginning of going back ends.
-        (task.operations, task.runs, task.log, task.cleaned_up) = (0, 0, 0, false);
-        (task.run, task.operation) = (None, None);
-        for stage in &mut task.stages {
-            match stage.status {
-                StageStatus::Running => stage.status = StageStatus::Interrupted,
-                StageStatus::Committing => (stage.status, stage.approval) = (StageStatus::ToApprove, None),
-                _ => {}
-            }
-        }
-        let stages: Vec<StageId> = task.tier.stages.iter().map(|outline| outline.id.clone()).collect();
-        let content = stages.iter().map(|stage| self.content(stage)).collect();
-        Seen { task, content, files: self.repo.files.clone() }
     }
 
     /// That a restart did what it is for.
@@ -349,6 +323,17 @@ fn what_was_approved_before_a_restart_is_committed_under_its_own_run_after_the_u
 }
 
 #[test]
+fn no_run_or_operation_has_the_number_of_one_that_was_taken_back() {
+    let mut world = World::at_stage("L1", 0, How::Failed);
+    world.restart(to("plan"));
+    world.complete();
+    let before = world.task();
+    world.undo();
+    assert_eq!(world.task().operations, before.operations + 1);
+    assert!(matches!(world.ok(Command::Retry), Reply::Running { run, .. } if run == before.runs + 1));
+}
+
+#[test]
 fn a_commit_that_was_made_and_superseded_is_found_again() {
     let mut world = World::at_stage("L1", 0, How::Committing);
     let task = world.task();
@@ -375,6 +360,20 @@ fn a_task_whose_worktree_is_being_made_is_restarted_at_once() {
         if target == RESTART_IN_FULL {
             world.ok(Command::Start);
         }
+        world.ok(Command::Run);
+    }
+}
+
+#[test]
+fn a_task_that_can_t_be_given_a_worktree_is_not_begun() {
+    for target in [RESTART_IN_FULL, to("plan")] {
+        let mut world = World::new("L1");
+        world.ok(Command::Start);
+        world.ok(target);
+        world.fail();
+        assert_eq!(world.task().status(), Status::Backlog);
+        world.ok(Command::Start);
+        world.operate();
         world.ok(Command::Run);
     }
 }

@@ -30,9 +30,9 @@ pub(in super::super) struct Repo {
     place: Option<Place>,
     /// The tree of each commit.
     commits: BTreeMap<u64, u64>,
-    /// The commit of each stage and run.
-    made: BTreeMap<(StageId, u64), u64>,
-    snapshots: BTreeMap<u64, Files>,
+    /// The commit of each stage, run and tree.
+    made: BTreeMap<(StageId, u64, u64), u64>,
+    pub(in super::super) snapshots: BTreeMap<u64, Files>,
     /// The answers to operations that were carried out.
     answered: BTreeMap<u64, Command>,
     last: u64,
@@ -90,13 +90,9 @@ impl Repo {
                 if object(self.files.tree) != *expected {
                     return Command::Changed { operation, candidate: self.candidate() };
                 }
-                let name = (stage.clone(), *run);
+                let name = (stage.clone(), *run, self.files.tree);
                 let known = self.made.get(&name).copied();
                 let commit = known.unwrap_or_else(|| self.fresh());
-                assert!(
-                    known.is_none_or(|known| self.commits[&known] == self.files.tree),
-                    "{name:?} is committed once"
-                );
                 self.commits.insert(commit, self.files.tree);
                 self.made.insert(name, commit);
                 self.files.head = commit;
@@ -131,5 +127,26 @@ impl Repo {
             place,
         };
         Command::RolledBack { operation, report: Box::new(report) }
+    }
+}
+
+impl Repo {
+    /// Whether this operation was carried out.
+    pub(in super::super) fn is_answered(&self, operation: u64) -> bool {
+        self.answered.contains_key(&operation)
+    }
+}
+
+/// The operation that an answer is about.
+pub(in super::super) fn operation_of(answer: &Command) -> u64 {
+    match answer {
+        Command::Created { operation, .. }
+        | Command::Committed { operation, .. }
+        | Command::Changed { operation, .. }
+        | Command::RolledBack { operation, .. }
+        | Command::Merged { operation, .. }
+        | Command::CleanedUp { operation, .. }
+        | Command::Failed { operation, .. } => *operation,
+        other => panic!("no answer: {other:?}"),
     }
 }

@@ -15,7 +15,7 @@ mod worktree;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use host::{Repo, object};
+use host::{Files, Repo, object};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -41,6 +41,14 @@ pub(super) fn stage(name: &str) -> StageId {
 
 pub(super) fn to(name: &str) -> Command {
     Command::Restart { to: Some(stage(name)) }
+}
+
+/// Everything that going back has to give back.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Seen {
+    pub(super) task: Task,
+    pub(super) content: Vec<BTreeMap<Vec<u8>, Vec<u8>>>,
+    pub(super) files: Files,
 }
 
 /// At each so many turns everything is looked at.
@@ -306,6 +314,24 @@ impl World {
         self.log().iter().any(|line| line.text.contains(text))
     }
 
+    /// The task as going back has to give it back.
+    pub(super) fn seen(&mut self) -> Seen {
+        let mut task = self.task();
+        // What only grows, and what the beginning of going back ends.
+        (task.operations, task.runs, task.log, task.cleaned_up) = (0, 0, 0, false);
+        (task.run, task.operation) = (None, None);
+        for stage in &mut task.stages {
+            match stage.status {
+                StageStatus::Running => stage.status = StageStatus::Interrupted,
+                StageStatus::Committing => (stage.status, stage.approval) = (StageStatus::ToApprove, None),
+                _ => {}
+            }
+        }
+        let stages: Vec<StageId> = task.tier.stages.iter().map(|outline| outline.id.clone()).collect();
+        let content = stages.iter().map(|stage| self.content(stage)).collect();
+        Seen { task, content, files: self.repo.files.clone() }
+    }
+
     /// What holds always.
     pub(super) fn check(&mut self) {
         let view = self.view();
@@ -375,7 +401,7 @@ impl World {
         assert_eq!(stage.feedback, content.contains_key(FEEDBACK_PATH));
         let todos = content.get(TODOS_PATH).map(|bytes| todos_from_bytes(bytes).unwrap()).unwrap_or_default();
         let done = todos.iter().filter(|todo| todo.done).count();
-        assert_eq!(stage.todos, (done as u32, todos.len() as u32));
+        assert_eq!((stage.todos.0 as usize, stage.todos.1 as usize), (done, todos.len()));
     }
 }
 

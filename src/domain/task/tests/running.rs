@@ -59,13 +59,13 @@ fn run_and_retry_are_for_what_they_say_and_each_names_the_other() {
 fn what_an_agent_says_is_kept_as_it_was_said() {
     let mut world = World::started("L1");
     world.ok(Command::Run);
-    let lines = world.task().log;
+    let lines = world.log().len();
     let said = full_report("it", &stage("plan"), Generation(2));
     report(&mut world, said.clone()).unwrap();
     let task = world.task();
     assert_eq!((task.session, task.carry_over), (said.session, said.carry_over));
-    assert_eq!(task.log, lines + 2);
-    assert_eq!(world.log()[lines as usize..], said.lines);
+    assert_eq!(task.log, lines as u64 + 2);
+    assert_eq!(world.log()[lines..], said.lines);
     let content = world.content(&stage("plan"));
     assert_eq!(content[OUTPUT_PATH], said.output.unwrap().into_bytes());
     assert_eq!(content[HANDOFF_PATH], said.handoff.unwrap().into_bytes());

@@ -112,7 +112,7 @@ fn patterns_mean_what_they_mean_in_gitignore() {
     let patterns = [
         "a", "/a", "a/", "a/b", "/a/b/", "*.env", "**/b", "a/**", "a/**/c", "**", "*", "?", "[ab]", "[!a]", "[^a]b",
         "[a-c]x", "\\#a", "#a", "\\!a", "!a", "a ", "a\\ ", "a*b*c", "[]a]", "[a", "a\\", "*/b", "a//b", "/", "",
-        "x[\\]]", "a**b", "**a", "a\n!a/b", "*\n!b", "a/\n!a/b", "b\r",
+        "x[\\]]", "a**b", "***/b", "**a", "a\n!a/b", "*\n!b", "a/\n!a/b", "b\r",
     ];
     let paths = [
         "a", "b", "c", "a/b", "a/b/c", "b/a", "a/x/c", "x.env", "a/x.env", "#a", "!a", "a ", "abc", "axbyc", "]", "ax",

@@ -162,6 +162,22 @@ fn a_conflict_names_its_files_and_touches_nothing() {
 }
 
 #[test]
+fn a_file_of_one_side_where_the_other_has_a_folder_is_a_conflict() {
+    let repo = Repo::new();
+    let place = vcs().create(&repo.wanted("t1")).unwrap().place;
+    write(&place.worktree, "new/n.txt", "a folder\n");
+    git_in(&place.worktree, &["add", "-A"]);
+    git_in(&place.worktree, &["commit", "-q", "-m", "work"]);
+    repo.write("new", "a file\n");
+    repo.write("new-er", "between the two in order\n");
+    repo.commit_all("base");
+    let (refs, files) = (repo.git(&["for-each-ref"]), state(&repo));
+    let error = merge(&repo, &place).unwrap_err();
+    assert!(matches!(&error.problem, VcsProblem::MergeConflict { files, .. } if files == &["new"]), "{error:?}");
+    assert_untouched(&repo, &refs, &files);
+}
+
+#[test]
 fn a_base_or_branch_that_is_not_there_or_elsewhere_is_told() {
     let (repo, place) = worked();
     let good = request(&repo);

@@ -1,6 +1,8 @@
 //! Version control on real repositories, with the git program as the oracle.
 
+mod agents;
 mod clean_up;
+mod crash;
 mod create;
 mod fuzz;
 mod history;
@@ -12,3 +14,4 @@ mod probe;
 mod refs;
 mod repo;
 mod scene;
+mod speed;

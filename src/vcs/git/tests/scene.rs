@@ -68,6 +68,12 @@ impl Scene {
         self.place.worktree.join(path)
     }
 
+    /// Where what the going back of this number set aside is.
+    pub(crate) fn aside(&self, number: u64, path: &str) -> PathBuf {
+        let name = self.place.worktree.file_name().unwrap().to_str().unwrap();
+        self.place.worktree.with_file_name(format!("{name}.aside-{number}")).join(path)
+    }
+
     pub(crate) fn write(&self, path: &str, content: &str) {
         super::repo::write(self.tree(), path, content);
     }
