@@ -281,7 +281,11 @@ const DEEDS: &[(&str, &str, Option<&str>)] = &[
         "echo x > x; git add x; git -c user.name=a -c user.email=a@b commit -qm mine; echo y > y",
         None,
     ),
-    ("leads the worktree elsewhere in the shared configuration", "git config core.worktree \"$CANARY\"; echo x > x", None),
+    (
+        "leads the worktree elsewhere in the shared configuration",
+        "git config core.worktree \"$CANARY\"; echo x > x",
+        None,
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,4 +5,5 @@
 mod conversation;
 mod folders;
 mod program;
+mod tasks;
 mod transcripts;

@@ -33,6 +33,15 @@ impl Program {
         self.path("data")
     }
 
+    /// Makes a repository `app` in the folder, and has tasks worked on by the agents of transcripts.
+    pub(crate) fn with_repository(&self) {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli");
+        std::fs::create_dir_all(self.path(".config/restage")).unwrap();
+        std::fs::copy(source.join("agents.toml"), self.path(".config/restage/agents.toml")).unwrap();
+        let ran = self.shell(&format!("sh {}", source.join("app.sh").display()));
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+    }
+
     /// A command in the folder, without anything of the environment that changes what the program says.
     fn command(&self, program: &str) -> Command {
         let binary = Path::new(env!("CARGO_BIN_EXE_restage"));
@@ -40,6 +49,10 @@ impl Program {
         let mut command = Command::new(program);
         command.current_dir(self.folder.path()).env_clear().env("PATH", path).env("LOGNAME", "ada");
         command.env("HOME", self.folder.path()).env("RESTAGE_DATA", self.data());
+        command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
+        for (who, mail) in [("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL"), ("GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")] {
+            command.env(who, "Ada").env(mail, "ada@example.com");
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -96,6 +109,47 @@ impl Ran {
         let ended = child.wait_with_output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Self { code: ended.status.code(), out: text(ended.stdout), err: text(ended.stderr) }
+    }
+}
+
+/// What differs from run to run where agents and repositories are: ids of commits and trees, each replaced by a letter of
+/// its own, as often as it has digits; tokens of plans; numbers of turns, which depend on how an agent's lines came in, and
+/// of processes.
+#[derive(Default)]
+pub(crate) struct Ids(Vec<String>);
+
+impl Ids {
+    pub(crate) fn hidden(&mut self, text: &str) -> String {
+        let mut hidden = String::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let is_part = |c: char| c.is_ascii_alphanumeric();
+            let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+            let (word, after) = rest.split_at(end);
+            let before_number = ["revision ", "\"revision\":", "process ", "\"process\":"];
+            let counts = before_number.iter().any(|before| hidden.ends_with(before));
+            let is_hex = word.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+            match word.len() {
+                1.. if counts && word.bytes().all(|byte| byte.is_ascii_digit()) => hidden.push('#'),
+                10 | 40 if is_hex => hidden.push_str(&self.letter(word).repeat(word.len())),
+                16 if is_hex => hidden.push_str(&"x".repeat(16)),
+                _ => hidden.push_str(word),
+            }
+            let next = after.find(is_part).unwrap_or(after.len());
+            hidden.push_str(&after[..next]);
+            rest = &after[next..];
+        }
+        hidden
+    }
+
+    /// The letter that stands for an id, or for its first digits.
+    fn letter(&mut self, id: &str) -> String {
+        let known = self.0.iter().position(|known| known[..10] == id[..10]);
+        let place = known.unwrap_or_else(|| {
+            self.0.push(id.to_owned());
+            self.0.len() - 1
+        });
+        char::from(b'A' + u8::try_from(place).unwrap()).to_string()
     }
 }
 

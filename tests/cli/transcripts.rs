@@ -5,25 +5,33 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::program::Program;
+use crate::program::{Ids, Program};
 
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/golden")
 }
 
 /// Runs all commands of a file, and says what came of them in the file's form.
-fn played(script: &str) -> String {
+fn played(script: &str, with_tasks: bool) -> String {
     let program = Program::new();
-    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/conversation.jsonl"), program.path("long.jsonl"))
-        .unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    fs::copy(source.join("data/conversation.jsonl"), program.path("long.jsonl")).unwrap();
+    let mut ids = with_tasks.then(|| {
+        program.with_repository();
+        Ids::default()
+    });
+    let mut normal = |text: &str| {
+        let text = program.normal(text);
+        ids.as_mut().map_or_else(|| text.clone(), |ids| ids.hidden(&text))
+    };
     let mut played = String::new();
     for line in script.lines().filter(|line| line.starts_with("$ ") || line.starts_with("# ")) {
         played.push_str(line);
         played.push('\n');
         let Some(command) = line.strip_prefix("$ ") else { continue };
         let ran = program.shell(command);
-        played.push_str(&program.normal(&ran.out));
-        played.push_str(&program.normal(&ran.err));
+        played.push_str(&normal(&ran.out));
+        played.push_str(&normal(&ran.err));
         if ran.code != Some(0) {
             played.push_str(&format!("? {}\n", ran.code.unwrap_or(-1)));
         }
@@ -36,7 +44,7 @@ fn played(script: &str) -> String {
 fn holds(name: &str) {
     let file = golden().join(name);
     let expected = fs::read_to_string(&file).unwrap();
-    let found = played(&expected);
+    let found = played(&expected, name.starts_with("task"));
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&file, found).unwrap();
         return;
@@ -80,6 +88,31 @@ fn data_is_backed_up_restored_and_verified() {
 #[test]
 fn bad_input_is_refused_with_what_why_and_what_to_do() {
     holds("bad-input.txt");
+}
+
+#[test]
+fn a_task_is_worked_through_approved_and_merged() {
+    holds("task-forward.txt");
+}
+
+#[test]
+fn tasks_go_back_with_their_files_and_come_again() {
+    holds("task-back.txt");
+}
+
+#[test]
+fn answers_about_tasks_are_json_when_that_is_asked_for() {
+    holds("task-json.txt");
+}
+
+#[test]
+fn agents_that_fail_are_told_of() {
+    holds("task-agents.txt");
+}
+
+#[test]
+fn tasks_that_can_t_be_are_refused_with_what_why_and_what_to_do() {
+    holds("task-bad-input.txt");
 }
 
 #[test]
