@@ -79,6 +79,14 @@ fn what_users_type_is_understood() {
         "restage template show design-thinking",
         "restage template check mine.toml",
         "restage completions bash",
+    ] {
+        parse(line).unwrap_or_else(|e| panic!("{line}: {e}"));
+    }
+}
+
+#[test]
+fn what_users_type_about_tasks_is_understood() {
+    for line in [
         "restage repo add app",
         "restage repo add app ../app",
         "restage repo ls --json",
