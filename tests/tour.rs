@@ -17,6 +17,16 @@ fn the_tour_holds_what_it_shows() {
         "the process was killed; it had acknowledged",
         ", 0 lost",
         "sound",
+        "branch task/tour-make-it-work, in a worktree of its own",
+        "D  src/f04.txt",
+        "fenced   implement            run 2",
+        "untracked     src/new/deep/a name with spaces",
+        "lines taken in, and none after that",
+        "its last words are kept as orphan",
+        "paths byte for byte; git status finds the same 9 lines",
+        "adopted: the agent's last words are in",
+        "task/tour: complete verify stage",
+        "git fsck: sound; git stash list: stash@{0}: On main: a thought for later",
         "All of it held.",
         "restage tour --keep",
     ] {
@@ -30,12 +40,27 @@ fn the_tour_holds_what_it_shows() {
 }
 
 #[test]
+fn a_tour_without_git_says_what_it_leaves_out() {
+    let ran = Command::new(env!("CARGO_BIN_EXE_restage")).arg("tour").env("PATH", "/nowhere").output().unwrap();
+    let out = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success(), "{ran:?}");
+    assert!(out.contains("left out: the git program") && out.contains("All of it held."), "{out}");
+}
+
+#[test]
 fn a_tour_that_is_kept_can_be_looked_at() {
     let ran = Command::new(env!("CARGO_BIN_EXE_restage")).args(["tour", "--keep", "--json"]).output().unwrap();
     let answer: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
     assert_eq!((ran.status.success(), &answer["held"]), (true, &true.into()), "{ran:?}");
     assert!(answer["seen"]["there_after_crash"].as_u64() >= answer["seen"]["acknowledged"].as_u64());
+    assert!(answer["seen"]["task"]["paths"].as_u64() > Some(36));
     let folder = answer["folder"].as_str().unwrap();
+    let task = Command::new(env!("CARGO_BIN_EXE_restage"))
+        .args(["--data", folder, "task", "show", "tour", "--json"])
+        .output()
+        .unwrap();
+    let task: serde_json::Value = serde_json::from_slice(&task.stdout).unwrap();
+    assert_eq!((&task["status"], &task["undo_points"][0]["verb"]), (&"done".into(), &"restart".into()));
     let shown = Command::new(env!("CARGO_BIN_EXE_restage"))
         .args(["--data", folder, "workshop", "export", "tour", "challenge"])
         .output()

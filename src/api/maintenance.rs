@@ -58,8 +58,8 @@ impl Restage {
 }
 
 impl<E: Entity> Kind<E> {
-    /// Checks what is kept for every entity of the kind: no turn is missing, snapshot and journal agree, every raised
-    /// generation has its audit entry. Gives how many there are, and what does not fit. `progress` is told how many are
+    /// Checks what is kept for every entity of the kind: no turn is missing, snapshot and journal agree, every generation
+    /// that a verb raised has its audit entry. Gives how many there are, and what does not fit. `progress` is told how many are
     /// done.
     ///
     /// # Errors

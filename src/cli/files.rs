@@ -11,7 +11,7 @@ const SHOWN: usize = 20;
 const DIGITS: usize = 10;
 
 /// The first digits of the id of a commit or tree.
-pub(super) fn short(id: impl ToString) -> String {
+pub(super) fn short(id: &impl ToString) -> String {
     id.to_string().chars().take(DIGITS).collect()
 }
 

@@ -1,38 +1,53 @@
 //! `restage repo`.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::args::{RepoVerb, Settings};
 use super::maintenance;
 use super::output::{Output, Table, line};
 use super::stop::Outcome;
-use crate::api::{EntityId, Repositories, RepositoryFacts, TaskOptions};
+use crate::api::{EntityId, Options, Repositories, RepositoryFacts, Restage, TaskOptions};
 
 /// Repositories read at a time.
 const PER_PAGE: usize = 500;
 
 pub(super) async fn run(verb: RepoVerb, settings: &Settings, output: &mut Output) -> Outcome {
-    let name = match &verb {
-        // Before a data folder is made for it.
-        RepoVerb::Add { name, .. } => Some(EntityId::new(name)?),
+    let added = match verb {
+        RepoVerb::Add { name, path } => {
+            // Before a data folder is made for it.
+            let name = EntityId::new(name)?;
+            let path = std::path::absolute(&path).unwrap_or(path);
+            check(&name, &path, settings).await?;
+            Some((name, path))
+        }
         RepoVerb::List => None,
     };
-    let restage = maintenance::open(settings, name.is_some()).await?;
-    let done = async {
-        let tasks = restage.tasks(TaskOptions::default())?;
-        match (verb, name) {
-            (RepoVerb::Add { path, .. }, Some(name)) => {
-                let path = std::path::absolute(&path).unwrap_or(path);
-                let facts = tasks.repositories().add(&name, &path, &settings.by).await?;
-                Ok(output.data(&facts_json(&name, &facts), |_| facts_text(&name, &facts))?)
-            }
-            _ => list(tasks.repositories(), output).await,
-        }
+    let restage = maintenance::open(settings, added.is_some()).await?;
+    let done = match (restage.tasks(TaskOptions::default()), added) {
+        (Ok(tasks), Some((name, path))) => add(tasks.repositories(), &name, &path, &settings.by, output).await,
+        (Ok(tasks), None) => list(tasks.repositories(), output).await,
+        (Err(error), _) => Err(error.into()),
     };
-    let done: Outcome = done.await;
     let closed = restage.shutdown().await;
     done?;
     Ok(closed?)
+}
+
+/// Whether a repository can be added, without a data folder.
+async fn check(name: &EntityId, path: &Path, settings: &Settings) -> Outcome {
+    let trial = Restage::in_memory(Options::default())?;
+    let options = TaskOptions::default().worktrees(settings.data.join("worktrees"));
+    let checked = trial.tasks(options)?.repositories().add(name, path, &settings.by).await;
+    trial.shutdown().await?;
+    checked?;
+    Ok(())
+}
+
+async fn add(of: &Repositories, name: &EntityId, path: &Path, by: &str, output: &mut Output) -> Outcome {
+    let facts = of.add(name, path, by).await?;
+    Ok(output.data(&facts_json(name, &facts), |_| facts_text(name, &facts))?)
 }
 
 fn facts_json(name: &EntityId, facts: &RepositoryFacts) -> Value {

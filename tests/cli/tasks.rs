@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
 
+use restage::{AgentConfig, EntityId, Restage, StageId, TaskOptions};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -50,7 +50,10 @@ fn shown(program: &Program, id: &str) -> Value {
 }
 
 fn agent_is_alive(program: &Program) -> bool {
-    let pid = fs::read_to_string(program.data().join("worktrees/t1/pid.txt")).unwrap();
+    is_alive(&fs::read_to_string(program.data().join("worktrees/t1/pid.txt")).unwrap())
+}
+
+fn is_alive(pid: &str) -> bool {
     let state = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
     !state.is_empty() && !state.contains(") Z ")
 }
@@ -87,23 +90,51 @@ fn an_agent_that_outlived_the_program_is_ended_before_files_move() {
     let snapshots: Value = serde_json::from_str(&program.done(&["task", "snapshots", "t1", "--json"])).unwrap();
     let name = snapshots["snapshots"][0]["ref"].as_str().unwrap();
     let pid = program.shell(&format!("git -C app show {name}:pid.txt")).out;
-    assert!(!Path::new(&format!("/proc/{}", pid.trim())).exists(), "the agent of the killed program");
+    assert!(!is_alive(&pid), "the agent of the killed program");
 }
 
-#[test]
-fn what_an_agent_said_too_late_is_shown_adopted_and_thrown_away() {
-    let program = with_task();
-    for number in [1, 2] {
-        let running = at_work(&program);
-        // Nobody reads its answer any more, so it ends; then somebody goes back.
-        kill_process(Pid::from_child(&running), Signal::INT).unwrap();
-        assert_eq!(Ran::of(running).code, Some(130));
-        assert_eq!(shown(&program, "t1")["stage_status"], "interrupted");
-        let output = program.done(&["task", "show", "t1", "plan"]);
-        assert!(output.contains("said at last"), "an agent that is ended may still say something: {output}");
-        program.done(&["task", "restart", "t1", "plan", "--yes"]);
-        assert!(!program.done(&["task", "show", "t1", "plan"]).contains("said at last"), "restart {number}");
+/// Restarts a stage under its agent, from within one process, until so many pieces of late work are kept.
+async fn restart_under_the_agent(program: &Program, times: usize) {
+    let text = ENDLESS.replace("echo $$ > pid.txt", "");
+    let agents = AgentConfig::read(&text, &program.path("endless.toml")).unwrap();
+    let restage = Restage::open(program.data()).await.unwrap();
+    let tasks = restage.tasks(TaskOptions::default().agents(agents)).unwrap();
+    tasks.serve();
+    let (task, plan) = (tasks.get(&EntityId::new("t1").unwrap()).by("ada"), StageId::new("plan").unwrap());
+    for number in 1..=times {
+        let before = task.view().await.unwrap().state.log;
+        task.run().await.unwrap();
+        task.until(|state| state.log > before + 4).await.unwrap();
+        task.restart(Some(&plan)).await.unwrap();
+        let mut feed = restage.feed(restage.durable());
+        while task.view().await.unwrap().orphans.len() < number {
+            feed.next().await.unwrap();
+        }
+        task.settled().await.unwrap();
     }
+    restage.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_agent_said_too_late_is_shown_adopted_and_thrown_away() {
+    let program = with_task();
+    restart_under_the_agent(&program, 2).await;
+    let task = shown(&program, "t1");
+    assert_eq!((&task["stage_status"], &task["orphans"]), (&"ready".into(), &2.into()));
+    let listed: Value = serde_json::from_str(&program.done(&["task", "orphans", "t1", "--json"])).unwrap();
+    let numbers: Vec<String> =
+        listed["orphans"].as_array().unwrap().iter().map(|orphan| orphan["orphan"].to_string()).collect();
+    let [first, second] = &numbers[..] else { panic!("{listed}") };
+    let text = program.done(&["task", "orphans", "t1", first]);
+    assert!(text.starts_with("run 1 of plan, ended before it was done\noutput:\nsaid at last\n"), "{text}");
+    assert!(!program.done(&["task", "show", "t1", "plan"]).contains("said at last"));
+
+    program.refused(&["task", "discard", "t1", first], 2, "usage");
+    assert_eq!(program.done(&["task", "discard", "t1", first, "--yes"]), format!("orphan {first} is deleted\n"));
+    program.refused(&["task", "adopt", "t1", first], 3, "not_found");
+    program.done(&["task", "adopt", "t1", second]);
+    assert!(program.done(&["task", "show", "t1", "plan"]).contains("output:\nsaid at last\n"));
+    assert_eq!(shown(&program, "t1")["orphans"], 0);
 }
 
 #[test]

@@ -41,10 +41,10 @@ impl Repositories {
     /// What the repository is or uses that tasks can't work with; another repository has the name; the place where
     /// worktrees are made is inside of it.
     pub async fn add(&self, name: &EntityId, path: &Path, by: &str) -> Result<RepositoryFacts, Error> {
-        let (vcs, path) = (Arc::clone(&self.vcs), path.to_path_buf());
-        let found = super::files::blocking(move || vcs.probe(&path)).await?;
-        if self.worktrees.starts_with(&found.root) {
-            let problem = format!("worktrees would be made inside of it, in {}", self.worktrees.display());
+        let (vcs, path, worktrees) = (Arc::clone(&self.vcs), path.to_path_buf(), self.worktrees.clone());
+        let (found, worktrees) = super::files::blocking(move || Ok((vcs.probe(&path)?, real(&worktrees)))).await?;
+        if worktrees.starts_with(&found.root) {
+            let problem = format!("worktrees would be made inside of it, in {}", worktrees.display());
             let hint = "name a data folder outside of the repository";
             return Err(Rejection::refused("inside_repository", problem, hint).into());
         }
@@ -75,4 +75,10 @@ impl Repositories {
     pub async fn list(&self, after: Option<&EntityId>, most: usize) -> Result<Vec<EntityId>, Error> {
         self.kind.list(after, most).await
     }
+}
+
+/// A path without links, as far as it is there.
+fn real(path: &Path) -> PathBuf {
+    let there = path.ancestors().find_map(|there| Some((there.canonicalize().ok()?, path.strip_prefix(there).ok()?)));
+    there.map_or_else(|| path.to_path_buf(), |(there, rest)| there.join(rest))
 }

@@ -85,6 +85,56 @@ fn what_users_type_is_understood() {
 }
 
 #[test]
+fn what_users_type_about_tasks_is_understood() {
+    for line in [
+        "restage repo add app",
+        "restage repo add app ../app",
+        "restage repo ls --json",
+        "restage tier list",
+        "restage tier show L2",
+        "restage agent list --agents mine.toml",
+        "restage task --agents mine.toml run t1",
+        "restage task new t1 --title T --repo app",
+        "restage task new t1 --title T --repo app --tier L3 --brief-file - --from -x --after t0 --after t2 --auto --key k",
+        "restage task ls",
+        "restage task show t1",
+        "restage task show t1 plan",
+        "restage task start t1 --key k",
+        "restage task run t1 t2 --approve --agents mine.toml",
+        "restage task retry t1 --approve",
+        "restage task approve t1 --seen 0123456789abcdef0123456789abcdef01234567",
+        "restage task reject t1 -m shorter",
+        "restage task pause t1 t2",
+        "restage task pause --all",
+        "restage task resume t1 t2",
+        "restage task restart t1 plan --dry-run",
+        "restage task restart t1 --full --yes --reason why --key k --plan 0123456789abcdef",
+        "restage task preview t1 restart plan",
+        "restage task preview t1 restart --full",
+        "restage task preview t1 undo 3",
+        "restage task preview t1 purge",
+        "restage task undo t1",
+        "restage task undo t1 3 --yes",
+        "restage task accept t1 --reason fine",
+        "restage task log t1 --follow --since 7",
+        "restage task diff t1",
+        "restage task diff t1 plan",
+        "restage task diff t1 --uncommitted",
+        "restage task files t1",
+        "restage task snapshots t1",
+        "restage task merge t1",
+        "restage task cleanup t1",
+        "restage task history t1 -m 5",
+        "restage task orphans t1 1",
+        "restage task adopt t1 1",
+        "restage task discard t1 1",
+        "restage task purge t1 --yes",
+    ] {
+        parse(line).unwrap_or_else(|e| panic!("{line}: {e}"));
+    }
+}
+
+#[test]
 fn what_can_not_be_meant_is_refused() {
     for line in [
         "restage",
@@ -98,6 +148,24 @@ fn what_can_not_be_meant_is_refused() {
         "restage workshop adopt garden first",
         "restage workshop resett garden challenge",
         "restage completions cmd",
+        "restage repo add",
+        "restage tier show",
+        "restage agent",
+        "restage task",
+        "restage task new t1 --title T",
+        "restage task new t1 --title T --repo app --brief b --brief-file f",
+        "restage task run",
+        "restage task approve t1 t2",
+        "restage task reject t1",
+        "restage task pause",
+        "restage task pause t1 --all",
+        "restage task restart t1",
+        "restage task restart t1 plan --full",
+        "restage task preview t1 restart plan --full",
+        "restage task preview t1 merge",
+        "restage task diff t1 plan --uncommitted",
+        "restage task undo t1 last",
+        "restage workshop list --agents mine.toml",
     ] {
         assert!(parse(line).is_err(), "{line}");
     }

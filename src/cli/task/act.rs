@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::finish::{finished, logged};
-use super::follow::follow_if_at_work;
+use super::follow::follow_on;
 use super::words::{standing_and_next, standing_json};
 use super::{Call, about};
 use crate::api::task::{ObjectId, StageState, StageStatus, TaskKind};
@@ -47,8 +47,7 @@ pub(super) async fn start(call: &mut Call<'_>, args: IdArgs) -> Outcome {
     let (task, before) = call.task(&args.task, args.key.as_ref()).await?;
     let receipt = refused(&task, task.start().await)?;
     let view = finished(call, &task, receipt.revision).await?.0;
-    say(call, &task, &receipt, &before, &view).await?;
-    follow_if_at_work(call, &task, view).await
+    say_or_follow(call, &task, &receipt, &before, view).await
 }
 
 pub(super) async fn approve(call: &mut Call<'_>, args: ApproveArgs) -> Outcome {
@@ -62,8 +61,7 @@ pub(super) async fn approve(call: &mut Call<'_>, args: ApproveArgs) -> Outcome {
         let hint = format!("look at them again: restage task diff {} --uncommitted; then approve them", task.id());
         return Err(Stop::problem("content_changed", what, hint));
     }
-    say(call, &task, &receipt, &before, &view).await?;
-    follow_if_at_work(call, &task, view).await
+    say_or_follow(call, &task, &receipt, &before, view).await
 }
 
 pub(super) async fn reject(call: &mut Call<'_>, args: RejectArgs) -> Outcome {
@@ -151,4 +149,19 @@ async fn say<T>(
         let lines: String = logged.iter().map(|text| line(text) + "\n").collect();
         lines + &standing_and_next(task.id(), &now.state)
     })
+}
+
+/// The same for a verb after which a task may go on by itself: then its log is shown until it rests.
+async fn say_or_follow<T>(
+    call: &mut Call<'_>,
+    task: &Task,
+    receipt: &Receipt<T>,
+    before: &View<TaskKind>,
+    now: View<TaskKind>,
+) -> Outcome {
+    if now.state.run.is_some() {
+        follow_on(call, task, before).await
+    } else {
+        say(call, task, receipt, before, &now).await
+    }
 }

@@ -54,16 +54,13 @@ async fn work(call: &mut Call<'_>, ids: &[String], begin: Begin, approve: bool, 
 }
 
 /// Says how tasks stand that are at rest. One that failed, or was refused, is the end of the command.
-fn finish(call: &mut Call<'_>, rested: &[(Task, View<TaskKind>)], mut refused: Vec<Stop>) -> Outcome {
+fn finish(call: &mut Call<'_>, rested: &[Rested], mut refused: Vec<Stop>) -> Outcome {
     if !rested.is_empty() {
-        let all: Vec<_> = rested.iter().map(|(task, view)| standing_json(task.id(), view)).collect();
-        let text = |_| {
-            let lines = rested.iter().map(|(task, view)| standing_and_next(task.id(), &view.state) + "\n");
-            lines.collect::<String>()
-        };
-        call.output.data(&json!({ "tasks": all }), text)?;
+        let all: Vec<_> = rested.iter().map(|rested| standing_json(rested.task.id(), &rested.view)).collect();
+        let line = |rested: &Rested| standing_and_next(rested.task.id(), &rested.view.state) + "\n";
+        call.output.data(&json!({ "tasks": all }), |_| rested.iter().map(line).collect())?;
     }
-    refused.extend(rested.iter().filter_map(|(task, view)| failure(task, view)));
+    refused.extend(rested.iter().filter_map(failure));
     let last = refused.pop();
     for stop in refused {
         if let Stop::Problem(problem) = stop {
@@ -74,26 +71,30 @@ fn finish(call: &mut Call<'_>, rested: &[(Task, View<TaskKind>)], mut refused: V
 }
 
 /// Why a task that is at rest did not come as far as it should have.
-fn failure(task: &Task, view: &View<TaskKind>) -> Option<Stop> {
-    let state = &view.state;
+fn failure(Rested { task, view, held_back }: &Rested) -> Option<Stop> {
+    let (state, id) = (&view.state, task.id());
     let (outline, stage) = state.current()?;
     match (stage.status, &state.problem) {
+        (StageStatus::ToApprove, _) if held_back.is_some() => {
+            let why = held_back.map(str::to_owned);
+            let what = format!("{id}: {} is not approved by itself", outline.id);
+            let hint =
+                format!("restart to the stage that has to be done better, or approve it: restage task approve {id}");
+            Some(Stop::problem("not_passed", what, hint).map(|problem| problem.why = why))
+        }
         (StageStatus::Failed | StageStatus::ToApprove, Some(problem)) => Some(stop(task, problem)),
         (StageStatus::Failed | StageStatus::Interrupted, _) => {
-            let what = format!("{}: {} is {}", task.id(), outline.id, stage.status);
-            Some(Stop::problem("interrupted", what, format!("go on with it: restage task retry {}", task.id())))
+            let what = format!("{id}: {} is {}", outline.id, stage.status);
+            Some(Stop::problem("interrupted", what, format!("go on with it: restage task retry {id}")))
         }
         _ => None,
     }
 }
 
-/// Shows what a task's agent says, if it is at work by itself, until it rests.
-pub(super) async fn follow_if_at_work(call: &mut Call<'_>, task: &Task, view: View<TaskKind>) -> Outcome {
-    if view.state.run.is_none() {
-        return Ok(());
-    }
+/// Shows a task's log since `before` until it is at rest.
+pub(super) async fn follow_on(call: &mut Call<'_>, task: &Task, before: &View<TaskKind>) -> Outcome {
     let mut follow = Follow::begin(call, false);
-    follow.add(call, task.clone(), &view, false);
+    follow.add(call, task.clone(), before, false);
     let rested = follow.until_rest(call).await?;
     finish(call, &rested, Vec::new())
 }
@@ -109,7 +110,7 @@ pub(super) async fn log(call: &mut Call<'_>, args: LogArgs) -> Outcome {
         }
     }
     let rested = follow.until_rest(call).await?;
-    let next = rested.iter().map(|(task, view)| standing_and_next(task.id(), &view.state));
+    let next = rested.iter().map(|rested| standing_and_next(rested.task.id(), &rested.view.state));
     next.for_each(|text| call.output.note(&text));
     Ok(())
 }
@@ -134,8 +135,18 @@ struct Followed {
     approve: bool,
     /// The last run that was approved by itself: once, for if that fell somebody has to look.
     approved: Option<u64>,
+    /// Why it was not.
+    held_back: Option<&'static str>,
     /// How it is, once it is at rest.
     rests: Option<View<TaskKind>>,
+}
+
+/// A task that is at rest.
+struct Rested {
+    task: Task,
+    view: View<TaskKind>,
+    /// Why what its agent has done was not approved by itself, though that was wanted.
+    held_back: Option<&'static str>,
 }
 
 impl Follow {
@@ -155,12 +166,13 @@ impl Follow {
             with_time: false,
             approve,
             approved: None,
+            held_back: None,
             rests: None,
         });
     }
 
     /// Shows what is new until all are at rest, and gives them as they are then.
-    async fn until_rest(mut self, call: &mut Call<'_>) -> Outcome<Vec<(Task, View<TaskKind>)>> {
+    async fn until_rest(mut self, call: &mut Call<'_>) -> Outcome<Vec<Rested>> {
         for followed in &mut self.tasks {
             followed.look(call).await?;
         }
@@ -173,7 +185,8 @@ impl Follow {
             }
         }
         call.all.at_work.clear();
-        Ok(self.tasks.into_iter().filter_map(|followed| Some((followed.task, followed.rests?))).collect())
+        let rested = |Followed { task, rests, held_back, .. }| Some(Rested { task, view: rests?, held_back });
+        Ok(self.tasks.into_iter().filter_map(rested).collect())
     }
 }
 
@@ -219,8 +232,12 @@ impl Followed {
         match stage.status {
             _ if rests => Ok(false),
             StageStatus::ToApprove => {
-                let holds = !outline.judged || stage.passed == Some(true);
-                if !holds || self.approved == Some(stage.last_run) {
+                if outline.judged && stage.passed != Some(true) {
+                    self.held_back = Some("what it verifies does not hold, or was not judged");
+                } else if self.approved == Some(stage.last_run) {
+                    self.held_back = Some("its files changed after its agent was done");
+                }
+                if self.held_back.is_some() {
                     return Ok(false);
                 }
                 self.approved = Some(stage.last_run);

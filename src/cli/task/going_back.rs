@@ -70,7 +70,15 @@ impl Verb for Asked {
 
 impl Asked {
     fn refused(&self, stop: Stop) -> Stop {
-        if let What::Undo(None) = self.what { nothing_to_undo(stop) } else { stop }
+        match self.what {
+            What::Undo(None) => nothing_to_undo(stop),
+            What::Restart(_) => stop.map(|problem| {
+                if problem.code == "invalid" {
+                    problem.hint = Some(format!("name a stage of its own: restage task show {}", self.task.id()));
+                }
+            }),
+            _ => stop,
+        }
     }
 }
 
@@ -143,7 +151,7 @@ async fn done(call: &mut Call<'_>, asked: Asked, apply: &ApplyArgs) -> Outcome {
         Some(Done::Accepted(receipt)) => {
             let view = task.view().await?;
             let back = undo_hint(&task, receipt.undo_point);
-            call.answer(&receipt, standing_json(task.id(), &view), || format!("{} is fresh{back}", task.id()))
+            call.answer(&receipt, standing_json(task.id(), &view), || format!("{} is fresh\n{back}", task.id()))
         }
         Some(Done::Began(receipt)) => {
             let (view, finished) = finished(call, &task, receipt.revision).await?;
@@ -153,7 +161,7 @@ async fn done(call: &mut Call<'_>, asked: Asked, apply: &ApplyArgs) -> Outcome {
 }
 
 fn undo_hint(task: &Task, point: Option<u64>) -> String {
-    point.map(|point| format!("\ntake it back: restage task undo {} {point}", task.id())).unwrap_or_default()
+    point.map(|point| format!("take it back: restage task undo {} {point}", task.id())).unwrap_or_default()
 }
 
 async fn tell(
@@ -166,31 +174,46 @@ async fn tell(
     let point = finished.undo_point.or(receipt.undo_point);
     let mut answer = standing_json(task.id(), view);
     let mut text = standing_and_next(task.id(), &view.state) + "\n";
-    if let (Value::Object(answer), Some(report)) = (&mut answer, &finished.rolled_back) {
+    if let Some(report) = &finished.rolled_back {
         let root = match &view.state.repository {
             Some(name) => call.all.tasks.repositories().get(name).await?.root,
             None => String::new(),
         };
         let rescue = rescue(&root, task.id(), &report.snapshot_ref);
-        let RolledBack { snapshot, snapshot_ref, from, to, kept, notes, .. } = report;
-        text.push_str(&format!("branch    from {} to {}\n", short(from), short(to)));
-        text.push_str(&format!("snapshot  {snapshot_ref} keeps what was there\n"));
-        if *kept > 0 {
-            let stayed = if *kept == 1 { "1 thing".to_owned() } else { format!("{kept} things") };
-            let worktree = view.state.place.as_ref().map(|place| quoted(&place.worktree)).unwrap_or_default();
-            text.push_str(&format!("stayed    {stayed} in {worktree}, in no snapshot\n"));
-        }
-        text.extend(notes.iter().map(|note| format!("note      {}\n", line(note))));
-        text.push_str(&format!("rescue    {rescue}"));
-        answer.insert("snapshot".into(), json!({ "commit": snapshot, "ref": snapshot_ref, "rescue": rescue }));
-        answer.insert("from".into(), json!(from));
-        answer.insert("to".into(), json!(to));
-        answer.insert("kept".into(), json!(kept));
-        answer.insert("notes".into(), json!(notes));
+        text.push_str(&went_back(report, view, &rescue));
+        add(&mut answer, went_back_json(report, &rescue));
     }
-    if let (Value::Object(answer), Some(point)) = (&mut answer, point) {
-        answer.insert("undo_point".into(), point.into());
-    }
+    add(&mut answer, point.map(|point| json!({ "undo_point": point })).unwrap_or_default());
     text.push_str(&undo_hint(task, point));
     call.answer(receipt, answer, || text)
+}
+
+fn went_back(report: &RolledBack, view: &View<TaskKind>, rescue: &str) -> String {
+    let RolledBack { snapshot_ref, from, to, kept, notes, .. } = report;
+    let mut text = format!("branch    from {} to {}\n", short(from), short(to));
+    text.push_str(&format!("snapshot  {snapshot_ref} keeps what was there\n"));
+    if *kept > 0 {
+        let worktree = view.state.place.as_ref().map(|place| quoted(&place.worktree)).unwrap_or_default();
+        text.push_str(&format!("stayed    {} in {worktree}, in no snapshot\n", count(*kept, "thing")));
+    }
+    text.extend(notes.iter().map(|note| format!("note      {}\n", line(note))));
+    text.push_str(&format!("rescue    {rescue}\n"));
+    text
+}
+
+fn went_back_json(report: &RolledBack, rescue: &str) -> Value {
+    let RolledBack { snapshot, snapshot_ref, from, to, kept, notes, .. } = report;
+    json!({
+        "snapshot": { "commit": snapshot, "ref": snapshot_ref, "rescue": rescue },
+        "from": from,
+        "to": to,
+        "kept": kept,
+        "notes": notes,
+    })
+}
+
+fn add(answer: &mut Value, more: Value) {
+    if let (Value::Object(answer), Value::Object(more)) = (answer, more) {
+        answer.extend(more);
+    }
 }

@@ -104,8 +104,8 @@ pub(super) async fn snapshots(call: &mut Call<'_>, args: OneArgs) -> Outcome {
         table.row([
             snapshot.number.to_string().into(),
             Cell::new(at.as_str(), Tone::Faint),
-            short(snapshot.commit).into(),
-            short(snapshot.head).into(),
+            short(&snapshot.commit).into(),
+            short(&snapshot.head).into(),
             snapshot.name.as_str().into(),
             snapshot.subject.as_str().into(),
         ]);
