@@ -31,8 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let facts = tasks.repositories().add(&EntityId::new("it")?, &repository, "ann").await?;
     println!("{} files in {}", git(&repository, &["ls-files"])?.lines().count(), facts.root);
 
-    let (one, two, three) =
-        tokio::try_join!(planned(&tasks, "one"), planned(&tasks, "two"), planned(&tasks, "three"))?;
+    let (one, two, three) = tokio::try_join!(planned(&tasks, "one"), planned(&tasks, "two"), planned(&tasks, "three"))?;
     let (implement, plan) = (StageId::new("implement")?, StageId::new("plan")?);
 
     for task in [&one, &two, &three] {

@@ -101,6 +101,7 @@ impl Agent {
     ///
     /// # Errors
     /// As [`Agent::wait`].
+    #[cfg(test)]
     pub async fn end(mut self) -> Result<Ended, AgentError> {
         self.stop();
         self.wait().await
