@@ -199,7 +199,8 @@ impl<'r> Content<'r> {
         Err(VcsError::new(problem, "check the repository with `git fsck`"))
     }
 
-    fn is_of(&self, tree: Oid) -> Result<bool, VcsError> {
+    /// Whether a tree is the content.
+    pub(super) fn is_of(&self, tree: Oid) -> Result<bool, VcsError> {
         let failed = |e: git2::Error| git("reading a tree", &e);
         let tree = self.repository.find_tree(tree).map_err(failed)?;
         let mut options = DiffOptions::new();

@@ -108,7 +108,7 @@ impl Git {
             Some(_) => return Err(moved(&names.branch())),
         };
 
-        let mut notes = self.put_right(place, request.number)?;
+        let (repository, mut notes) = self.mend_and_open(place, request.number)?;
         notes.extend(rewritten);
         step("back-mended");
         let saved = match taken {
@@ -127,62 +127,40 @@ impl Git {
                     message: &request.message,
                     before: Some(target.tree),
                 };
-                self.save(place, why)?
+                self.save_from(place, repository, why)?
             }
         };
         let plan = Plan::between(&common, saved.tree, target.tree)?;
         plan.check(&common, target.commit)?;
 
-        self.let_go_of_branch(place, &target)?;
-        notes.extend(self.unlink(place, request.number, &saved, &plan)?);
-        self.write_files(place, &target, &plan)?;
-        let (saved, kept) = self.verify(place, saved, &target)?;
-        self.stage_target(place, &target)?;
+        let repository = open::any(place)?;
+        self.let_go_of_branch(&repository, &target)?;
+        notes.extend(unlink(place, &repository, request.number, &saved, &plan)?);
+        self.write_files(&repository, &target, &plan)?;
+        let (saved, kept) = self.verify(place, &repository, saved, &target)?;
+        self.stage_target(&repository, &target)?;
         self.move_ref(&common, &names.branch(), saved.tip, target.tip)?;
         step("back-on-branch");
-        self.take_branch(place)?;
+        self.take_branch(&repository, &names.branch())?;
         self.sync(place)?;
         step("back-durable");
         Ok(went_back(saved, &target, kept, notes))
     }
 
     /// Ends what is under way, and puts `HEAD` to the target without a branch.
-    fn let_go_of_branch(&self, place: &Place, target: &Target) -> Result<(), VcsError> {
-        let repository = open::any(place)?;
-        self.retried(|| {
-            repository.cleanup_state().map_err(|e| git_in(&place.worktree, "ending what is under way", &e))
-        })?;
+    fn let_go_of_branch(&self, repository: &Repository, target: &Target) -> Result<(), VcsError> {
+        let failed = |doing, e: git2::Error| git_in(repository.path(), doing, &e);
+        self.retried(|| repository.cleanup_state().map_err(|e| failed("ending what is under way", e)))?;
         step("back-settled");
-        self.retried(|| {
-            repository.set_head_detached(target.commit).map_err(|e| git_in(&place.worktree, "moving HEAD", &e))
-        })?;
+        self.retried(|| repository.set_head_detached(target.commit).map_err(|e| failed("moving HEAD", e)))?;
         step("back-detached");
         Ok(())
     }
 
-    /// Moves nested repositories out of the way, and unlinks whatever is not as in the target.
-    fn unlink(&self, place: &Place, number: u64, saved: &Saved, plan: &Plan) -> Result<Vec<String>, VcsError> {
-        let repository = open::any(place)?;
-        let mut notes = Vec::new();
-        let obstacles = Obstacles::find(&repository, saved.tree, plan)?;
-        for path in &obstacles.to_move {
-            notes.push(set_aside(place, number, path)?);
-        }
-        let lost = |path: &PathBuf| format!("{} was a socket or a pipe in the way and is gone", path.display());
-        notes.extend(obstacles.to_lose.iter().map(lost));
-        for change in &plan.changes {
-            unlink::make_way(&place.worktree, &change.path, change.then)?;
-            step("file-unlinked");
-        }
-        step("back-unlinked");
-        Ok(notes)
-    }
-
     /// Writes what the target has otherwise, and makes its tree what is staged.
-    fn write_files(&self, place: &Place, target: &Target, plan: &Plan) -> Result<(), VcsError> {
+    fn write_files(&self, repository: &Repository, target: &Target, plan: &Plan) -> Result<(), VcsError> {
         self.retried(|| {
-            let repository = open::any(place)?;
-            let failed = |e: git2::Error| git_in(&place.worktree, "writing files", &e);
+            let failed = |e: git2::Error| git_in(repository.path(), "writing files", &e);
             let tree = repository.find_tree(target.tree).map_err(failed)?;
             let mut index = repository.index().map_err(failed)?;
             index.read_tree(&tree).map_err(failed)?;
@@ -203,17 +181,22 @@ impl Git {
     }
 
     /// Compares the worktree with the target, and removes what is untracked there once it is saved.
-    fn verify(&self, place: &Place, mut saved: Saved, target: &Target) -> Result<(Saved, Vec<Kept>), VcsError> {
+    fn verify(
+        &self,
+        place: &Place,
+        repository: &Repository,
+        mut saved: Saved,
+        target: &Target,
+    ) -> Result<(Saved, Vec<Kept>), VcsError> {
+        let mut content = Content::begin(repository, &self.limits, Skipped::Absent)?;
         for _ in 0..ROUNDS_MAX {
-            let repository = open::any(place)?;
-            let mut content = Content::begin(&repository, &self.limits, Skipped::Absent)?;
             let differences = content.differences()?;
             if let Some(wrong) = differences.iter().find(|d| d.what != Delta::Untracked) {
                 return Err(still_writing(&wrong.path));
             }
             if differences.is_empty() {
-                if content.tree()? != target.tree {
-                    return Err(still_writing(&index_path(&repository)));
+                if !content.is_of(target.tree)? {
+                    return Err(still_writing(&index_path(repository)));
                 }
                 step("back-verified");
                 return Ok((saved, content.kept()?));
@@ -228,13 +211,12 @@ impl Git {
     }
 
     /// Makes what was staged in the target what is staged.
-    fn stage_target(&self, place: &Place, target: &Target) -> Result<(), VcsError> {
-        let repository = open::any(place)?;
+    fn stage_target(&self, repository: &Repository, target: &Target) -> Result<(), VcsError> {
         if let Some(file) = target.index_file {
             let blob = repository.find_blob(file).map_err(|e| git("reading the index of a snapshot", &e))?;
-            self.retried(|| write_index(&index_path(&repository), blob.content()))?;
+            self.retried(|| write_index(&index_path(repository), blob.content()))?;
         } else if target.staged != target.tree {
-            let mut content = Content::begin(&repository, &self.limits, Skipped::Absent)?;
+            let mut content = Content::begin(repository, &self.limits, Skipped::Absent)?;
             content.read_tree(target.staged)?;
             self.retried(|| content.stage())?;
         }
@@ -243,11 +225,10 @@ impl Git {
     }
 
     /// Puts `HEAD` on the task's branch.
-    fn take_branch(&self, place: &Place) -> Result<(), VcsError> {
-        let (repository, branch) = (open::any(place)?, Names::of(place)?.branch());
+    fn take_branch(&self, repository: &Repository, branch: &str) -> Result<(), VcsError> {
         self.retried(|| {
-            let moved = repository.reference_symbolic("HEAD", &branch, true, "restage: went back");
-            moved.map(drop).map_err(|e| git_in(&place.worktree, "moving HEAD", &e))
+            let moved = repository.reference_symbolic("HEAD", branch, true, "restage: went back");
+            moved.map(drop).map_err(|e| git_in(repository.path(), "moving HEAD", &e))
         })?;
         step("back-head");
         Ok(())
@@ -290,6 +271,29 @@ impl Git {
         }
         Ok(())
     }
+}
+
+/// Moves nested repositories out of the way, and unlinks whatever is not as in the target.
+fn unlink(
+    place: &Place,
+    repository: &Repository,
+    number: u64,
+    saved: &Saved,
+    plan: &Plan,
+) -> Result<Vec<String>, VcsError> {
+    let mut notes = Vec::new();
+    let obstacles = Obstacles::find(repository, saved.tree, plan)?;
+    for path in &obstacles.to_move {
+        notes.push(set_aside(place, number, path)?);
+    }
+    let lost = |path: &PathBuf| format!("{} was a socket or a pipe in the way and is gone", path.display());
+    notes.extend(obstacles.to_lose.iter().map(lost));
+    for change in &plan.changes {
+        unlink::make_way(&place.worktree, &change.path, change.then)?;
+        step("file-unlinked");
+    }
+    step("back-unlinked");
+    Ok(notes)
 }
 
 fn went_back(saved: Saved, target: &Target, kept: Vec<Kept>, notes: Vec<String>) -> WentBack {

@@ -44,6 +44,11 @@ struct Mending<'a> {
 impl Git {
     /// Makes the worktree one that can be opened, and says what had to be done for it. What is checked out in it stays.
     pub(super) fn put_right(&self, place: &Place, number: u64) -> Result<Vec<String>, VcsError> {
+        self.mend_and_open(place, number).map(|(_, notes)| notes)
+    }
+
+    /// The same with a handle on the worktree, whose index was read.
+    pub(super) fn mend_and_open(&self, place: &Place, number: u64) -> Result<(Repository, Vec<String>), VcsError> {
         let (names, admin) = (Names::of(place)?, open::admin(place)?);
         let mut mending = Mending { git: self, place, names, admin, number, notes: Vec::new() };
         mending.check_shared()?;
@@ -53,14 +58,17 @@ impl Git {
         let is_new = mending.directory()?;
         mending.links()?;
         mending.head()?;
-        let repository = open::any(place)?;
-        mending.index(&repository)?;
+        let mut repository = open::any(place)?;
+        if !is_readable(&repository)? {
+            mending.index(&repository)?;
+            repository = open::any(place)?;
+        }
         if is_new {
             step("place-made");
             mending.fill()?;
             step("place-filled");
         }
-        Ok(mending.notes)
+        Ok((repository, mending.notes))
     }
 
     /// Removes locks that a killed git left, of the worktree and of refs that are the task's alone: those that are still
@@ -223,13 +231,9 @@ impl Mending<'_> {
         Ok(())
     }
 
-    /// The index can be read; else what is checked out is taken for what was staged.
+    /// An index that can't be read: what is checked out is taken for what was staged.
     fn index(&mut self, repository: &Repository) -> Result<(), VcsError> {
         let path = index_path(repository);
-        let is_there = look(&path)?.is_some_and(|found| found.len() > 0);
-        if is_there && git2::Index::open(&path).is_ok() {
-            return Ok(());
-        }
         if look(&path)?.is_some() {
             let aside = path.with_extension("damaged");
             fs::rename(&path, &aside).map_err(|e| VcsError::io("moving aside", &path, &e))?;
@@ -271,6 +275,11 @@ impl Mending<'_> {
     fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }
+}
+
+/// Whether there is an index, and it can be read.
+fn is_readable(repository: &Repository) -> Result<bool, VcsError> {
+    Ok(look(&index_path(repository))?.is_some_and(|found| found.len() > 0) && repository.index().is_ok())
 }
 
 /// Writes a file with one line in place of whatever is there, which must not be a directory.

@@ -78,9 +78,19 @@ impl Git {
     /// Takes a snapshot of a worktree, whatever is checked out or under way in it, and has it on the disk. The worktree
     /// is as it was afterwards.
     pub(super) fn save(&self, place: &Place, why: Why<'_>) -> Result<Saved, VcsError> {
+        self.save_from(place, open::any(place)?, why)
+    }
+
+    /// The same with a handle on the worktree that nothing else was done with.
+    pub(super) fn save_from(&self, place: &Place, repository: Repository, why: Why<'_>) -> Result<Saved, VcsError> {
+        let failed = |e: git2::Error| git("writing a snapshot", &e);
         let names = Names::of(place)?;
         let common = open::common(&place.common)?;
-        let repository = open::any(place)?;
+        let tip = refs::read(&common, &names.branch())?.ok_or_else(|| super::stage::gone(&names.branch()))?;
+        let head = repository.head().and_then(|head| head.peel_to_commit()).map(|commit| commit.id());
+        let head = common.find_commit(head.unwrap_or(tip)).map_err(failed)?;
+        let (staged, is_changed) = self.write_staged(place, &repository, &head, tip)?;
+        let repository = if is_changed { open::any(place)? } else { repository };
         let mut content = Content::begin(&repository, &self.limits, Skipped::Absent)?;
         self.take_in_all(&mut content)?;
         let mut tree = content.tree()?;
@@ -94,14 +104,10 @@ impl Git {
             }
         }
 
-        let tip = refs::read(&common, &names.branch())?.ok_or_else(|| super::stage::gone(&names.branch()))?;
-        let failed = |e: git2::Error| git("writing a snapshot", &e);
-        let head = repository.head().and_then(|head| head.peel_to_commit());
-        let head = head.or_else(|_| repository.find_commit(tip)).map_err(failed)?;
-        let staged = self.write_staged(place, &head, tip)?;
         let author = self.signature(&repository)?;
         let message = message(&why, place, head.id(), tip);
-        let staged = repository.find_commit(staged).map_err(failed)?;
+        let (head, staged) = (repository.find_commit(head.id()), repository.find_commit(staged));
+        let (head, staged) = (head.map_err(failed)?, staged.map_err(failed)?);
         let tree = repository.find_tree(tree).map_err(failed)?;
         let commit = repository.commit(None, &author, &author, &message, &tree, &[&head, &staged]).map_err(failed)?;
         step("snapshot-written");
@@ -155,16 +161,22 @@ impl Git {
         }
     }
 
-    /// Writes the commit of what is staged, and what hangs on it.
-    fn write_staged(&self, place: &Place, head: &Commit<'_>, tip: Oid) -> Result<Oid, VcsError> {
+    /// Writes the commit of what is staged, and what hangs on it. Also says whether the handle's index was
+    /// changed for it.
+    fn write_staged(
+        &self,
+        place: &Place,
+        repository: &Repository,
+        head: &Commit<'_>,
+        tip: Oid,
+    ) -> Result<(Oid, bool), VcsError> {
         let failed = |e: git2::Error| git("saving what is staged", &e);
-        let repository = open::any(place)?;
         let mut index = repository.index().map_err(failed)?;
-        let author = self.signature(&repository)?;
-        let mut parents = vec![head.clone()];
+        let author = self.signature(repository)?;
+        let mut parents = vec![head.id()];
         let mut message = format!("what was staged on {}\n\n{BRANCH_TIP}{tip}\n", place.branch);
         if tip != head.id() {
-            parents.push(repository.find_commit(tip).map_err(failed)?);
+            parents.push(tip);
         }
         let mut says_more = Vec::new();
         simplify(&mut index, &mut says_more)?;
@@ -177,13 +189,16 @@ impl Git {
             }
         };
         if !says_more.is_empty() {
-            let (file, commit) = keep_index_file(&repository, &says_more, &author)?;
+            let (file, commit) = keep_index_file(repository, &says_more, &author)?;
             message += &format!("{INDEX_FILE}{file}\n");
-            parents.push(repository.find_commit(commit).map_err(failed)?);
+            parents.push(commit);
         }
         let tree = repository.find_tree(tree).map_err(failed)?;
+        let parents = parents.into_iter().map(|id| repository.find_commit(id)).collect::<Result<Vec<_>, _>>();
+        let parents = parents.map_err(failed)?;
         let parents: Vec<&Commit<'_>> = parents.iter().collect();
-        repository.commit(None, &author, &author, &message, &tree, &parents).map_err(failed)
+        let commit = repository.commit(None, &author, &author, &message, &tree, &parents).map_err(failed)?;
+        Ok((commit, !says_more.is_empty()))
     }
 }
 

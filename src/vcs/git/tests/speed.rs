@@ -59,6 +59,7 @@ fn median(times: &mut [Duration]) -> u128 {
 #[ignore = "takes minutes"]
 fn a_large_worktree() {
     let repo = Repo::empty(&[]);
+    repo.git(&["config", "gc.auto", "0"]);
     for n in 0..DIRECTORIES * FILES {
         repo.write(&name(n), &content(n));
     }
