@@ -29,7 +29,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use self::args::{Cli, Command, Global, Settings};
+use self::args::{Cli, Command, Does, Global, Settings};
 use self::exit::Exit;
 use self::output::{Output, Problem};
 use self::stop::{Outcome, Stop};
@@ -65,6 +65,10 @@ fn act(cli: Cli, output: &mut Output) -> Outcome {
 }
 
 async fn dispatch(command: Command, global: &Global, output: &mut Output) -> Outcome {
+    if global.dry_run && command.does() == Does::Acts {
+        let hint = "what goes back has one: restage task preview, restage workshop preview";
+        return Err(Stop::problem("usage", "this has no plan to be shown, so --dry-run can't be done", hint));
+    }
     match command {
         Command::Workshop(verb) => workshop::run(verb, global, &settings(global)?, output).await,
         Command::Template(verb) => template::run(verb, output),

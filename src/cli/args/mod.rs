@@ -119,6 +119,31 @@ pub struct ApplyArgs {
     pub key: Option<String>,
 }
 
+/// What a command does to what there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Does {
+    /// It only looks.
+    Looks,
+    /// It goes back or overrules: there is something to be shown beforehand.
+    GoesBack,
+    /// It goes forward.
+    Acts,
+}
+
+impl Command {
+    /// What it does.
+    pub fn does(&self) -> Does {
+        match self {
+            Self::Workshop(verb) => verb.does(),
+            Self::Task(args) => args.verb.does(),
+            Self::Repo(RepoVerb::Add { .. }) | Self::Backup(_) | Self::Restore(_) => Does::Acts,
+            Self::Repo(RepoVerb::List) | Self::Template(_) | Self::Tier(_) | Self::Agent(_) => Does::Looks,
+            // The tour works in a folder of its own.
+            Self::Verify(_) | Self::Tour(_) | Self::Completions { .. } => Does::Looks,
+        }
+    }
+}
+
 /// What a backup needs to know.
 #[derive(Debug, Args)]
 pub struct BackupArgs {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::ApplyArgs;
+use super::{ApplyArgs, Does};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,7 +18,7 @@ Examples:
   restage task undo login                         and every byte is back";
 
 const RUN_HELP: &str = "\
-Shows what the agent says until it is done, then what to do next. Several tasks are worked on at the same time. What is
+Shows what the agent says until it is done, then what to do next. Several tasks are worked on at the same time. What is \
 owed from an earlier time is carried out too. Ctrl-C ends the agents; what they did stays in their worktrees.
 
 Examples:
@@ -27,8 +27,8 @@ Examples:
   restage task run login --agents careful.toml";
 
 const RESTART_HELP: &str = "\
-An agent that is at work is ended. Everything that is not committed goes into a snapshot, untracked files too; then branch
-and worktree go back to where the stage began, and the stage and all later ones are cleared. On a terminal the plan is
+An agent that is at work is ended. Everything that is not committed goes into a snapshot, untracked files too; then branch \
+and worktree go back to where the stage began, and the stage and all later ones are cleared. On a terminal the plan is \
 shown and confirmed; elsewhere give --yes, or --plan with the token of a preview. It can be undone.
 
 Examples:
@@ -37,7 +37,7 @@ Examples:
   restage task restart login --full --yes --reason \"Wrong idea\"";
 
 const UNDO_HELP: &str = "\
-Branch, worktree and index are put back as the snapshot has them, and the task's stages with them. What is there now goes
+Branch, worktree and index are put back as the snapshot has them, and the task's stages with them. What is there now goes \
 into a snapshot first, so that the undo can be undone.
 
 Examples:
@@ -77,6 +77,7 @@ pub enum RepoVerb {
         path: PathBuf,
     },
     /// List the repositories
+    #[command(after_help = "Example:\n  restage repo list --json")]
     #[command(visible_alias = "ls")]
     List,
 }
@@ -85,6 +86,7 @@ pub enum RepoVerb {
 #[derive(Debug, Subcommand)]
 pub enum TierVerb {
     /// List the tiers that come with the program
+    #[command(after_help = "Example:\n  restage tier list")]
     #[command(visible_alias = "ls")]
     List,
     /// Print a tier, as a start for one of your own; a file is checked first
@@ -110,6 +112,7 @@ pub struct AgentArgs {
 #[derive(Debug, Subcommand)]
 pub enum AgentVerb {
     /// List the agents, whether their programs are there, and which stage uses which
+    #[command(after_help = "Examples:\n  restage agent list\n  restage agent list --agents careful.toml")]
     #[command(visible_alias = "ls")]
     List,
 }
@@ -122,23 +125,35 @@ pub enum TaskVerb {
     New(NewArgs),
     /// List the tasks
     #[command(visible_alias = "ls")]
+    #[command(after_help = "Examples:\n  restage task list\n  restage task list --json | jq -r '.tasks[].task'")]
     List,
     /// Show a task with its stages, or one stage with what it put out
+    #[command(
+        after_help = "Examples:\n  restage task show login\n  restage task show login plan\n  restage task show login --json | jq -r .place.worktree"
+    )]
     Show(ShowArgs),
     /// Take a task out of the backlog: it gets a branch and a worktree of its own
+    #[command(after_help = "Example:\n  restage task start login")]
     Start(IdArgs),
     /// Have agents work on the stages that tasks are in, and show what they say
     #[command(after_help = RUN_HELP)]
     Run(RunArgs),
     /// Have an agent go on where a run failed or was interrupted, with all that is there
+    #[command(after_help = "Example:\n  restage task retry login")]
     Retry(RetryArgs),
     /// Approve what a stage's agent made: it is committed, and the next stage entered
+    #[command(
+        after_help = "Examples:\n  restage task diff login --uncommitted\n  restage task approve login\n  restage task approve login --seen 9154e1c7f12aae440ca5fd0648791d32662f2f3e"
+    )]
     Approve(ApproveArgs),
     /// Send a stage back to its agent, with what is to be different
+    #[command(after_help = "Example:\n  restage task reject login -m \"Without the new dependency, please\"")]
     Reject(RejectArgs),
     /// Let tasks rest: their agents are ended
+    #[command(after_help = "Examples:\n  restage task pause login search\n  restage task pause --all")]
     Pause(PauseArgs),
     /// Go on after a pause
+    #[command(after_help = "Example:\n  restage task resume login")]
     Resume(SeveralArgs),
     /// Go back to where a stage began, or to the beginning of all
     #[command(after_help = RESTART_HELP)]
@@ -153,8 +168,12 @@ pub enum TaskVerb {
     #[command(after_help = UNDO_HELP)]
     Undo(UndoArgs),
     /// Call a task fresh although tasks it depends on changed since it was started; needs --reason
+    #[command(after_help = "Example:\n  restage task accept search --reason \"It does not use the login\"")]
     Accept(AcceptArgs),
     /// Show a task's log: what its agents said, and what was done
+    #[command(
+        after_help = "Examples:\n  restage task log login\n  restage task log login --follow\n  restage task log login --since 120 --json"
+    )]
     Log(LogArgs),
     /// Show what changed, as a patch
     #[command(after_help = "Examples:\n  restage task diff login                   all that the task did\n  \
@@ -162,23 +181,47 @@ pub enum TaskVerb {
                       restage task diff login --uncommitted     what is not committed")]
     Diff(DiffArgs),
     /// Show what is in a task's worktree and not committed
+    #[command(after_help = "Example:\n  restage task files login")]
     Files(OneArgs),
     /// List the snapshots that going back took, and how to rescue them with plain git
+    #[command(after_help = "Example:\n  restage task snapshots login")]
     Snapshots(OneArgs),
     /// Merge a task's branch into the branch it began from
+    #[command(after_help = "Example:\n  restage task merge login")]
     Merge(IdArgs),
     /// Remove a task's worktree; the branch stays
+    #[command(after_help = "Example:\n  restage task cleanup login")]
     Cleanup(IdArgs),
     /// Show who did what when, and why
+    #[command(after_help = "Example:\n  restage task history login -m 5")]
     History(HistoryArgs),
     /// List work that came too late, or show one piece of it
+    #[command(after_help = "Examples:\n  restage task orphans login\n  restage task orphans login 3")]
     Orphans(OrphansArgs),
     /// Take an orphan into the stage as it is now
+    #[command(after_help = "Example:\n  restage task adopt login 3")]
     Adopt(OrphanArgs),
     /// Throw an orphan away
+    #[command(after_help = "Example:\n  restage task discard login 3")]
     Discard(OrphanArgs),
     /// Delete what was put aside, for good, snapshots too; it can't be undone
+    #[command(after_help = "Example:\n  restage task purge login --dry-run")]
     Purge(PurgeArgs),
+}
+
+impl TaskVerb {
+    /// What it does.
+    pub fn does(&self) -> Does {
+        match self {
+            Self::List | Self::Show(_) | Self::Preview(_) | Self::Diff(_) | Self::Files(_) => Does::Looks,
+            Self::Snapshots(_) | Self::History(_) | Self::Orphans(_) => Does::Looks,
+            Self::Log(args) if !args.follow => Does::Looks,
+            Self::Restart(_) | Self::Undo(_) | Self::Accept(_) | Self::Discard(_) | Self::Purge(_) => Does::GoesBack,
+            Self::New(_) | Self::Start(_) | Self::Run(_) | Self::Retry(_) | Self::Approve(_) => Does::Acts,
+            Self::Reject(_) | Self::Pause(_) | Self::Resume(_) | Self::Log(_) => Does::Acts,
+            Self::Merge(_) | Self::Cleanup(_) | Self::Adopt(_) => Does::Acts,
+        }
+    }
 }
 
 /// `show`

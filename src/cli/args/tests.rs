@@ -33,6 +33,21 @@ fn every_command_has_a_help_that_fits_a_terminal() {
 }
 
 #[test]
+fn every_verb_of_tasks_has_an_example() {
+    fn walk(command: &clap::Command, path: &str) {
+        if command.get_subcommands().next().is_none() && command.get_name() != "help" {
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.contains(&format!("  restage {path}")), "{path} has no example");
+        }
+        command.get_subcommands().for_each(|child| walk(child, &format!("{path} {}", child.get_name())));
+    }
+    let command = Cli::command();
+    for name in ["task", "repo", "tier", "agent"] {
+        walk(command.find_subcommand(name).unwrap(), name);
+    }
+}
+
+#[test]
 fn what_users_type_is_understood() {
     for line in [
         "restage tour",
@@ -168,6 +183,26 @@ fn what_can_not_be_meant_is_refused() {
         "restage workshop list --agents mine.toml",
     ] {
         assert!(parse(line).is_err(), "{line}");
+    }
+}
+
+#[test]
+fn what_a_command_does_is_known_before_it_is_done() {
+    use Does::{Acts, GoesBack, Looks};
+    for (line, does) in [
+        ("restage workshop show garden", Looks),
+        ("restage workshop artifact garden persona", Looks),
+        ("restage workshop artifact garden persona file.json", Acts),
+        ("restage workshop reset garden persona", GoesBack),
+        ("restage task log t1", Looks),
+        ("restage task log t1 --follow", Acts),
+        ("restage task restart t1 plan", GoesBack),
+        ("restage task preview t1 undo", Looks),
+        ("restage task merge t1", Acts),
+        ("restage repo add app", Acts),
+        ("restage verify --deep", Looks),
+    ] {
+        assert_eq!(parse(line).unwrap().command.does(), does, "{line}");
     }
 }
 

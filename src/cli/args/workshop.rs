@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::ApplyArgs;
+use super::{ApplyArgs, Does};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -16,7 +16,7 @@ Examples:
   restage workshop undo garden";
 
 const RESET_HELP: &str = "\
-The step's messages, artifact and summary are archived, and the steps made from it are stale. On a terminal the plan is
+The step's messages, artifact and summary are archived, and the steps made from it are stale. On a terminal the plan is \
 shown and confirmed; elsewhere give --yes, or --plan with the token of a preview. It can be undone.
 
 Examples:
@@ -25,8 +25,8 @@ Examples:
   restage workshop reset garden challenge --yes --reason \"Wrong question\"";
 
 const IMPORT_HELP: &str = "\
-Layouts: JSON Lines of {\"id\", \"role\", \"content\"}; JSON Lines of chat messages; {\"messages\": [...]} or the array alone.
-A file is checked as a whole before any of it is saved. JSON Lines from standard input are saved as they come; with
+Layouts: JSON Lines of {\"id\", \"role\", \"content\"}; JSON Lines of chat messages; {\"messages\": [...]} or the array alone. \
+A file is checked as a whole before any of it is saved. JSON Lines from standard input are saved as they come; with \
 --json, one line a message says that it is on disk: {\"id\", \"outcome\", \"revision\"}. Importing again is harmless.
 
 Examples:
@@ -91,6 +91,23 @@ pub enum WorkshopVerb {
     Import(ImportArgs),
     /// Write a step's conversation to a file; an imported one byte for byte
     Export(ExportArgs),
+}
+
+impl WorkshopVerb {
+    /// What it does.
+    pub fn does(&self) -> Does {
+        match self {
+            Self::List | Self::Show(_) | Self::Preview(_) | Self::History(_) | Self::Orphans(_) => Does::Looks,
+            Self::Open(OpenArgs { sub_step: None, .. }) | Self::Back(_) | Self::Export(_) => Does::Looks,
+            Self::Artifact(ArtifactArgs { file: None, .. }) => Does::Looks,
+            Self::Summary(args) if args.points.is_empty() => Does::Looks,
+            Self::Reset(_) | Self::Revise(_) | Self::Accept(_) | Self::Undo(_) => Does::GoesBack,
+            Self::Discard(_) | Self::Purge(_) => Does::GoesBack,
+            Self::New(_) | Self::Open(_) | Self::Say(_) | Self::Save(_) | Self::Flush(_) | Self::Next(_) => Does::Acts,
+            Self::Artifact(_) | Self::Confirm(_) | Self::Summary(_) | Self::Adopt(_) => Does::Acts,
+            Self::Pause(_) | Self::Resume(_) | Self::Import(_) => Does::Acts,
+        }
+    }
 }
 
 /// A workshop.
@@ -226,8 +243,8 @@ pub enum Speaker {
 /// `save`
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
-Each line is a message: {\"id\": \"m1\", \"role\": \"user\", \"content\": \"Hello\"}. Saving an id again is harmless; a longer
-text takes the place of a shorter one while \"finished\" is false. Drafts are written together after 2 s of quiet, after
+Each line is a message: {\"id\": \"m1\", \"role\": \"user\", \"content\": \"Hello\"}. Saving an id again is harmless; a longer \
+text takes the place of a shorter one while \"finished\" is false. Drafts are written together after 2 s of quiet, after \
 10 s at most, before anything else that happens to the workshop, and when the command ends or is interrupted.
 
 Example:

@@ -8,7 +8,7 @@ use super::finish::{finished, logged};
 use super::follow::follow_on;
 use super::words::{standing_and_next, standing_json};
 use super::{Call, about};
-use crate::api::task::{ObjectId, StageState, StageStatus, TaskKind};
+use crate::api::task::{ObjectId, TaskKind};
 use crate::api::{EntityId, Error, NewTask, Receipt, Rejection, Task, View};
 use crate::cli::args::task::{ApproveArgs, IdArgs, NewArgs, PauseArgs, RejectArgs, SeveralArgs};
 use crate::cli::call::{names, read_all};
@@ -53,11 +53,9 @@ pub(super) async fn start(call: &mut Call<'_>, args: IdArgs) -> Outcome {
 pub(super) async fn approve(call: &mut Call<'_>, args: ApproveArgs) -> Outcome {
     let (task, before) = call.task(&args.of.task, args.of.key.as_ref()).await?;
     let receipt = refused(&task, task.approve(args.seen.map(ObjectId)).await)?;
-    let view = finished(call, &task, receipt.revision).await?.0;
-    if let Some((outline, StageState { status: StageStatus::ToApprove, approval: None, .. })) = view.state.current()
-        && before.state.at == view.state.at
-    {
-        let what = format!("the files of {} changed after its agent was done; nothing is committed", outline.id);
+    let (view, finished) = finished(call, &task, receipt.revision).await?;
+    if finished.fell {
+        let what = format!("the files of {} changed after its agent was done; nothing is committed", task.id());
         let hint = format!("look at them again: restage task diff {} --uncommitted; then approve them", task.id());
         return Err(Stop::problem("content_changed", what, hint));
     }

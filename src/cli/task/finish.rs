@@ -1,7 +1,7 @@
 //! Waiting for what a verb began, and what it came to.
 
 use super::Call;
-use crate::api::task::{Event, LogSource, Problem, RolledBack, TaskKind};
+use crate::api::task::{Cause, Event, LogSource, Problem, RolledBack, TaskKind};
 use crate::api::{Change, Task, Turn, View};
 use crate::cli::output::Problem as Told;
 use crate::cli::stop::{Outcome, Stop};
@@ -14,6 +14,8 @@ const TURNS: usize = 200;
 pub(super) struct Finished {
     pub(super) rolled_back: Option<RolledBack>,
     pub(super) undo_point: Option<u64>,
+    /// Whether an approval fell, for the files were not those that were approved.
+    pub(super) fell: bool,
     /// What it could not do.
     problem: Option<Problem>,
 }
@@ -23,7 +25,9 @@ pub(super) struct Finished {
 /// # Errors
 /// It could not be done: with its code, why, and what to do.
 pub(super) async fn finished(call: &mut Call<'_>, task: &Task, revision: u64) -> Outcome<(View<TaskKind>, Finished)> {
+    call.all.moves_files = true;
     let view = settled(call, task).await?;
+    call.all.moves_files = false;
     let finished = look_for(task, revision, view.revision).await?;
     match finished.problem {
         Some(problem) => Err(stop(task, &problem)),
@@ -80,6 +84,7 @@ fn end_of(turn: &Turn<TaskKind>) -> Finished {
         match event {
             Event::RolledBack(report) => finished.rolled_back = Some((**report).clone()),
             Event::Ended(problem) => finished.problem.clone_from(problem),
+            Event::Stage { cause: Cause::Changed, .. } => finished.fell = true,
             _ => {}
         }
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::agent::Agents;
 use super::args::task::TaskVerb;
-use super::args::{Global, Settings, TaskArgs};
+use super::args::{Does, Global, Settings, TaskArgs};
 use super::output::Output;
 use super::stop::{Outcome, Stop};
 use super::{call, maintenance, signals, tier};
@@ -29,6 +29,8 @@ struct All {
     tasks: Tasks,
     /// Tasks whose agents are at work because of this call.
     at_work: Vec<EntityId>,
+    /// Whether something that moves files is waited for.
+    moves_files: bool,
 }
 
 /// One call of the program about tasks.
@@ -44,34 +46,20 @@ pub(super) async fn run(args: TaskArgs, global: &Global, settings: &Settings, ou
     let agents = Agents::find(&args.agents, settings)?;
     let restage = maintenance::open(settings, false).await?;
     let tasks = restage.tasks(TaskOptions::default().agents(agents.config))?;
-    let acts = acts(&args.verb) && !global.dry_run;
-    let all = All { tasks, at_work: Vec::new() };
+    let acts = args.verb.does() != Does::Looks && !global.dry_run;
+    let all = All { tasks, at_work: Vec::new(), moves_files: false };
     let mut call = Call { all, restage: restage.clone(), global, by: &settings.by, output };
     let done = tokio::select! {
         done = Box::pin(carry_out(args.verb, acts, &mut call)) => done,
         exit = signals::asked_to_end() => Err(exit.map_or_else(Stop::Output, Stop::Signal)),
     };
-    if let (Err(Stop::Signal(_)), false) = (&done, call.all.at_work.is_empty()) {
-        let at_work = call::names(&call.all.at_work);
-        call.output.note(&format!("ending the agents of {at_work}; what they did stays in their worktrees"));
-        call.output.note("go on with: restage task retry TASK");
+    if matches!(done, Err(Stop::Signal(_))) {
+        call.interrupted();
     }
     drop(call);
     let closed = restage.shutdown().await;
     done?;
     Ok(closed?)
-}
-
-/// Whether a verb begins something, so that what is owed is carried out meanwhile.
-fn acts(verb: &TaskVerb) -> bool {
-    use TaskVerb as V;
-    match verb {
-        V::List | V::Show(_) | V::Preview(_) | V::Diff(_) | V::Files(_) | V::Snapshots(_) => false,
-        V::History(_) | V::Orphans(_) | V::Discard(_) | V::Purge(_) => false,
-        V::Log(args) => args.follow,
-        V::New(_) | V::Start(_) | V::Run(_) | V::Retry(_) | V::Approve(_) | V::Reject(_) | V::Pause(_) => true,
-        V::Resume(_) | V::Restart(_) | V::Undo(_) | V::Accept(_) | V::Merge(_) | V::Cleanup(_) | V::Adopt(_) => true,
-    }
 }
 
 async fn carry_out(verb: TaskVerb, acts: bool, call: &mut Call<'_>) -> Outcome {
@@ -126,6 +114,18 @@ async fn dispatch(verb: TaskVerb, call: &mut Call<'_>) -> Outcome {
 }
 
 impl Call<'_> {
+    /// Says what becomes of what was under way.
+    fn interrupted(&mut self) {
+        if !self.all.at_work.is_empty() {
+            let at_work = call::names(&self.all.at_work);
+            self.output.note(&format!("ending the agents of {at_work}; what they did stays in their worktrees"));
+            self.output.note("go on with: restage task retry TASK");
+        }
+        if self.all.moves_files {
+            self.output.note("what was begun is not lost: the next command that does anything finishes it");
+        }
+    }
+
     /// A task, whether it exists or not.
     fn named(&self, id: &str, key: Option<&String>) -> Outcome<Task> {
         let mut task = self.all.tasks.get(&EntityId::new(id)?).by(self.by);
