@@ -168,11 +168,10 @@ impl Mending<'_> {
             return Ok(true);
         }
         match look(directory)? {
-            Some(found) if found.is_dir() => {
-                if fs::read_dir(directory).map_err(failed)?.next().is_some() {
-                    return Ok(false);
-                }
+            Some(found) if found.is_dir() && fs::read_dir(directory).map_err(failed)?.next().is_some() => {
+                return Ok(false);
             }
+            Some(found) if found.is_dir() => {}
             Some(found) if found.is_symlink() => fs::remove_file(directory).map_err(failed)?,
             Some(_) => {
                 let problem = VcsProblem::PlaceTaken(directory.clone());
