@@ -12,6 +12,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
+use git2::build::TreeUpdateBuilder;
 use git2::{Delta, DiffOptions, ErrorCode, Index, IndexEntry, IndexEntryExtendedFlag, IndexEntryFlag, Oid, Repository};
 
 use super::{Limits, VcsError, VcsProblem, git, git_in, special, unlink};
@@ -183,7 +184,10 @@ impl<'r> Content<'r> {
     /// The content as a tree. It is read back and compared: an index can come with a note of a tree that it is not.
     pub(super) fn tree(&mut self) -> Result<Oid, VcsError> {
         let failed = |e: git2::Error| git("writing a tree", &e);
-        let tree = self.index.write_tree().map_err(failed)?;
+        let tree = match self.changed_tree() {
+            Some(tree) => tree,
+            None => self.index.write_tree().map_err(failed)?,
+        };
         if self.is_of(tree)? {
             return Ok(tree);
         }
@@ -197,6 +201,29 @@ impl<'r> Content<'r> {
         }
         let problem = VcsProblem::Git { doing: "writing a tree", why: "it is not what was to be written".to_owned() };
         Err(VcsError::new(problem, "check the repository with `git fsck`"))
+    }
+
+    /// The content as the tree that is checked out, with what is otherwise. Written from the index as a whole, a directory
+    /// with one changed file has all its others looked up again. None where that can't be told in changes.
+    fn changed_tree(&self) -> Option<Oid> {
+        if self.index.has_conflicts() {
+            return None;
+        }
+        let base = self.repository.head().and_then(|head| head.peel_to_tree()).ok()?;
+        let mut options = DiffOptions::new();
+        options.skip_binary_check(true).include_typechange(true);
+        let diff = self.repository.diff_tree_to_index(Some(&base), Some(&self.index), Some(&mut options)).ok()?;
+        let mut changes = TreeUpdateBuilder::new();
+        for delta in diff.deltas() {
+            if delta.status() == Delta::Deleted {
+                changes.remove(delta.old_file().path_bytes()?);
+            } else {
+                let file = delta.new_file();
+                changes.upsert(file.path_bytes()?, file.id(), file.mode());
+            }
+        }
+        // It refuses a file where a directory was, and the other way round.
+        changes.create_updated(self.repository, &base).ok()
     }
 
     /// Whether a tree is the content.
@@ -226,11 +253,6 @@ impl<'r> Content<'r> {
         ignored.truncate(self.listed_max);
         kept.append(&mut ignored);
         Ok(kept)
-    }
-
-    /// The worktree.
-    pub(super) fn worktree(&self) -> &Path {
-        &self.worktree
     }
 }
 

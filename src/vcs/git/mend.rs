@@ -32,7 +32,6 @@ const ENTRIES_MAX: usize = 10_000;
 
 /// One mending.
 struct Mending<'a> {
-    git: &'a Git,
     place: &'a Place,
     names: Names,
     /// The administrative directory.
@@ -50,7 +49,7 @@ impl Git {
     /// The same with a handle on the worktree, whose index was read.
     pub(super) fn mend_and_open(&self, place: &Place, number: u64) -> Result<(Repository, Vec<String>), VcsError> {
         let (names, admin) = (Names::of(place)?, open::admin(place)?);
-        let mut mending = Mending { git: self, place, names, admin, number, notes: Vec::new() };
+        let mut mending = Mending { place, names, admin, number, notes: Vec::new() };
         mending.check_shared()?;
         mending.administrative_directory()?;
         let snapshot = mending.names.snapshot(number);
