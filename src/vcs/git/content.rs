@@ -181,13 +181,15 @@ impl<'r> Content<'r> {
         self.index.get_path(path, 0).is_some()
     }
 
-    /// The content as a tree. It is read back and compared: an index can come with a note of a tree that it is not.
+    /// The content as a tree. One written from the index is read back and compared: an index can come with a note of a tree
+    /// that it is not.
     pub(super) fn tree(&mut self) -> Result<Oid, VcsError> {
         let failed = |e: git2::Error| git("writing a tree", &e);
-        let tree = match self.changed_tree() {
-            Some(tree) => tree,
-            None => self.index.write_tree().map_err(failed)?,
-        };
+        if let Some(tree) = self.changed_tree() {
+            debug_assert!(self.is_of(tree)?, "a tree made of the changes has them all");
+            return Ok(tree);
+        }
+        let tree = self.index.write_tree().map_err(failed)?;
         if self.is_of(tree)? {
             return Ok(tree);
         }

@@ -29,7 +29,7 @@ impl Git {
         let broken = match open::standing(place) {
             Ok(Standing::Sound(repository)) => match (unusual(place), repository.index()) {
                 (Ok(notes), Ok(_)) => {
-                    look.notes = notes;
+                    look.notes.extend(notes);
                     return self.look_through(place, &repository, look);
                 }
                 (Err(error), _) => error.to_string(),
