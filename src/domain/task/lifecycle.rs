@@ -67,7 +67,7 @@ pub(super) fn start(turn: &mut Turn<'_>) -> Result<(), Rejection> {
     const WHAT: &str = "starting";
     turn.nothing_under_way(WHAT)?;
     if turn.state.at.is_some() {
-        let why = format!("the task is {}", turn.state.status());
+        let why = format!("its status is {}", turn.state.status());
         return Err(Rejection::conflict(WHAT, why, "only a task in backlog is started; restart this one instead"));
     }
     let missing: Vec<&str> =

@@ -34,7 +34,7 @@ pub(super) fn restart(
             true => (Fate::Cleared, "a stage that it counts for starts over"),
             false => (Fate::Kept, "no stage that it counts for starts over"),
         };
-        lines.push(of_task(fate, format!("{count} rejections of {counter}"), why));
+        lines.push(of_task(fate, format!("rejections counted under {counter}: {count}"), why));
     }
     if task.paused.is_some() {
         lines.push(of_task(Fate::Cleared, "the pause", "a restarted task is not paused"));

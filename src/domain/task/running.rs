@@ -196,7 +196,7 @@ fn ended(turn: &mut Turn<'_>, stage: &StageId, finish: &Finish) -> Result<(), Re
             let to_approve = StageState { status: StageStatus::ToApprove, candidate: Some(candidate.clone()), ..heard };
             turn.set(stage, Cause::Finished, to_approve);
             let changed = candidate.changed;
-            turn.log(format!("{stage}: run {} is done, {changed} files changed, tree {}", finish.run, candidate.tree));
+            turn.log(format!("{stage}: run {} is done, files changed: {changed}, tree {}", finish.run, candidate.tree));
             return if by_itself { approval::approve_by_itself(turn, stage) } else { Ok(()) };
         }
     };

@@ -16,7 +16,7 @@ pub(super) fn merge(turn: &mut Turn<'_>) -> Result<(), Rejection> {
         return Err(Rejection::conflict(WHAT, "the task is merged", ""));
     }
     if !turn.state.is_done() {
-        let why = format!("the task is {}", turn.state.status());
+        let why = format!("its status is {}", turn.state.status());
         return Err(Rejection::conflict(WHAT, why, "complete all its stages first"));
     }
     let Some(base) = turn.state.place.as_ref().and_then(|place| place.base.clone()) else {
