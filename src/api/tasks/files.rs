@@ -8,7 +8,7 @@ use super::task::Task;
 use crate::api::error::Error;
 use crate::domain::task::{
     BRIEF_PATH, FEEDBACK_PATH, HANDOFF_PATH, LOG_PREFIX, LogLine, OUTPUT_PATH, ObjectId, TASK_STAGE, TODOS_PATH,
-    Task as State, Tier, Todo, log_from_bytes, log_path, todos_from_bytes,
+    Task as State, Tier, Todo, limits, log_from_bytes, log_path, todos_from_bytes,
 };
 use crate::domain::{Plan, Rejection, StageId};
 use crate::engine::PageRange;
@@ -19,6 +19,8 @@ use crate::vcs::{CommitId, DiffRange, Look, Place, Snapshot, To, VcsError};
 const DIFF_BYTES_MAX: usize = 16 << 20;
 /// Chunks of the log read at a time.
 const LOG_CHUNKS: usize = 200;
+/// Most lines of a chunk: a report's, and what the rules say beside them in one turn.
+const LINES_PER_CHUNK_MAX: u64 = (limits::LINES_PER_REPORT_MAX + 2 * limits::NOTES_MAX) as u64;
 
 /// What a verb would do, to a task and to its files. Applying it with the plan's token is refused if the task moved since;
 /// files that changed since go into the snapshot like all others.
@@ -139,12 +141,21 @@ impl Task {
     /// # Errors
     /// As of [`Handle::purge`](crate::Handle::purge); a snapshot can't be let go.
     pub async fn purge(&self) -> Result<usize, Error> {
+        let slot = self.host.slot(self.id());
+        // While this is held no snapshot is taken.
+        let _turn = slot.turn.lock().await;
+        let before = self.view().await?.state;
         self.handle.purge().await?;
-        let view = self.view().await?;
-        let (vcs, place) = (Arc::clone(&self.host.vcs), self.place(&view.state).await?);
-        // One that is being made is of an operation that is not finished.
-        let keep: Vec<u64> = view.state.operation.iter().map(|operation| operation.number).collect();
-        blocking(move || vcs.drop_snapshots(&place, &keep)).await
+        let Some(place) = self.host.place(&before).await? else { return Ok(0) };
+        // What began since, or is under way, may have left an undo point that the purge did not see.
+        let first = before.operation.map_or(before.operations.saturating_add(1), |operation| operation.number);
+        let vcs = Arc::clone(&self.host.vcs);
+        blocking(move || {
+            let keep = vcs.snapshots(&place)?.into_iter().map(|snapshot| snapshot.number);
+            let keep: Vec<u64> = keep.filter(|number| *number >= first).collect();
+            vcs.drop_snapshots(&place, &keep)
+        })
+        .await
     }
 
     /// Its stages, with what their agents are told.
@@ -206,7 +217,7 @@ impl Task {
     pub async fn log(&self, skip: u64) -> Result<Vec<LogEntry>, Error> {
         // A chunk lies under the number of its first line, so what holds line `skip` may lie before it.
         let stage = StageId::new(TASK_STAGE)?;
-        let mut after = skip.checked_sub(super::run::LINES_PER_CHUNK_MAX).map(log_path);
+        let mut after = skip.checked_sub(LINES_PER_CHUNK_MAX).map(log_path);
         loop {
             let range = PageRange { prefix: LOG_PREFIX.to_vec(), after: after.clone(), most: LOG_CHUNKS };
             let (_, page) = self.handle.page(&stage, range).await?;
