@@ -7,7 +7,7 @@ mod repositories;
 mod run;
 mod task;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,9 +80,11 @@ impl Tasks {
         repositories: Kind<RepositoryKind>,
         vcs: Arc<dyn Vcs>,
         store: String,
-        worktrees: PathBuf,
+        worktrees: &Path,
         agents: AgentConfig,
     ) -> Self {
+        // As version control gives it, with which it is compared.
+        let worktrees = repositories::real(worktrees);
         let repositories = Repositories::new(repositories, Arc::clone(&vcs), worktrees.clone());
         let host = Host::new(kind.clone(), repositories.clone(), vcs, store, worktrees, agents);
         Self { kind, repositories, host: Arc::new(host) }

@@ -78,7 +78,7 @@ impl Repositories {
 }
 
 /// A path without links, as far as it is there.
-fn real(path: &Path) -> PathBuf {
+pub(super) fn real(path: &Path) -> PathBuf {
     let there = path.ancestors().find_map(|there| Some((there.canonicalize().ok()?, path.strip_prefix(there).ok()?)));
     there.map_or_else(|| path.to_path_buf(), |(there, rest)| there.join(rest))
 }
