@@ -16,7 +16,7 @@ use crate::agents::{AgentConfig, Mark, Started, end_leftovers};
 use crate::api::error::Error;
 use crate::api::handle::Handle;
 use crate::api::kind::Kind;
-use crate::domain::task::{Command, Effect, Finish, ObjectId, Run, Task as State, TaskKind};
+use crate::domain::task::{Command, Effect, Finish, Run, Task as State, TaskKind};
 use crate::domain::{EntityId, Rejection};
 use crate::engine::Owed;
 use crate::vcs::{Place, Vcs};
@@ -87,13 +87,14 @@ impl Host {
     /// # Errors
     /// A sentence for the log: it is tried again.
     pub(super) async fn carry_out(self: &Arc<Self>, owed: Owed<TaskKind>) -> Result<Option<Command>, String> {
-        let Owed { id, effect, .. } = owed;
+        let Owed { id, effect, revision, .. } = owed;
         match effect {
             Effect::Run { run } => self.run(&id, run).await,
             Effect::End { run } => self.end(&id, run).await,
             Effect::Operate { operation } => self.operate(&id, operation).await,
             Effect::Await { on } => self.tell(&on, Command::Awaited { by: id }).await,
-            Effect::Tell { to, done } => self.tell_how(&id, &to, done).await,
+            // The revision at which it stood like this, and not a later one at which it may stand otherwise.
+            Effect::Tell { to, done } => self.tell(&to, Command::Told { task: id, revision, done }).await,
         }
     }
 
@@ -141,6 +142,11 @@ impl Host {
         Mark { store: self.store.clone(), task: id.as_str().to_owned(), run }
     }
 
+    /// Where a run's agent has its prompt, and can write what is removed at its end.
+    pub(super) fn scratch(&self, id: &EntityId, run: u64) -> PathBuf {
+        self.worktrees.join(".runs").join(format!("{id}-{run}"))
+    }
+
     /// Where a task that was started works.
     ///
     /// # Errors
@@ -165,7 +171,8 @@ impl Host {
         let _turn = self.turn(&slot).await;
         slot.stop(run).await;
         if task.run.is_none_or(|active| active.number > run) {
-            self.end_leftovers(id, run, None, self.worktree_of(id, task.place.as_ref()).as_deref()).await?;
+            let worktree = self.worktree_of(id, task.place.as_ref());
+            self.end_leftovers(id, run, None, worktree.as_deref()).await.map_err(|error| error.to_string())?;
         }
         Ok(None)
     }
@@ -181,33 +188,30 @@ impl Host {
         run: u64,
         active: Option<&Run>,
         worktree: Option<&Path>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Error> {
         let started = active.and_then(|active| active.process.clone());
         let started = started.map(|(pid, start_time, boot)| Started { pid, start_time, boot });
         let mark = self.mark(id, run);
         let worktree = worktree.unwrap_or(&self.worktrees);
-        let ended = end_leftovers(&mark, started.as_ref(), worktree, GRACE).await.map_err(|error| error.to_string())?;
+        let ended = end_leftovers(&mark, started.as_ref(), worktree, GRACE).await?;
         if !ended.is_empty() {
             tracing::warn!(task = %id, run, ?ended, "processes of an agent were left, and were ended");
         }
+        // Of a life of this program that ended before it could.
+        let _ = std::fs::remove_dir_all(self.scratch(id, run));
         Ok(())
     }
 
-    /// Tells a task something that another one has to say. A task that is gone, or knows it, needs no telling.
+    /// Tells a task something that another one has to say. What it refuses it would refuse again.
     async fn tell(&self, to: &EntityId, command: Command) -> Result<Option<Command>, String> {
         match self.task(to).send(command).await {
             Ok(_) => Ok(None),
-            Err(error) if matches!(error.rejection(), Some(Rejection::NotFound { .. })) => {
-                tracing::warn!(task = %to, %error, "a task that another one names is not there");
+            Err(error) if error.rejection().is_some() => {
+                tracing::warn!(task = %to, %error, "a task does not take what another one tells it");
                 Ok(None)
             }
             Err(error) => Err(error.to_string()),
         }
-    }
-
-    async fn tell_how(&self, id: &EntityId, to: &EntityId, done: Option<ObjectId>) -> Result<Option<Command>, String> {
-        let view = self.task(id).view().await.map_err(|error| error.to_string())?;
-        self.tell(to, Command::Told { task: id.clone(), revision: view.revision, done }).await
     }
 }
 
@@ -229,5 +233,68 @@ impl Slot {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|r| r.told.clone());
         let Some(mut told) = running else { return };
         while told.changed().await.is_ok() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{NewTask, Options, Restage, TaskOptions};
+    use crate::domain::repository::{self, RepositoryFacts};
+    use crate::domain::task::{ObjectId, Tier};
+
+    fn owed(id: &str, revision: u64, effect: Effect) -> Owed<TaskKind> {
+        Owed { id: EntityId::new(id).unwrap(), key: "tell/second".into(), revision, effect }
+    }
+
+    /// Two tasks of which the second waits for the first. Nobody serves them.
+    async fn two(restage: &Restage, folder: &Path) -> crate::api::Tasks {
+        let tasks = restage.tasks(TaskOptions::default().worktrees(folder)).unwrap();
+        let facts =
+            RepositoryFacts { root: "/r".into(), common: "/r/.git".into(), base: "main".into(), notes: Vec::new() };
+        let app = EntityId::new("app").unwrap();
+        let repositories = tasks.repositories().kind();
+        repositories.entity(&app).by("ann").send(repository::Command::Register(facts)).await.unwrap();
+        for (name, on) in [("first", None), ("second", Some("first"))] {
+            let mut new = NewTask::new("A task", Tier::built_in("L1").unwrap(), app.clone());
+            new.depends_on = on.map(|on| EntityId::new(on).unwrap()).into_iter().collect();
+            tasks.get(&EntityId::new(name).unwrap()).by("ann").create(new).await.unwrap();
+        }
+        tasks
+    }
+
+    #[tokio::test]
+    async fn the_last_word_of_a_task_holds_although_the_one_before_was_told_late() {
+        let folder = tempfile::tempdir().unwrap();
+        let restage = Restage::in_memory(Options::default()).unwrap();
+        let tasks = two(&restage, folder.path()).await;
+        let second = EntityId::new("second").unwrap();
+        let done = Some(ObjectId("a".repeat(40)));
+        // That the task is done was owed, then that it is not; both are carried out when both are past.
+        for (revision, done) in [(10, done), (11, None)] {
+            let effect = Effect::Tell { to: second.clone(), done };
+            tasks.host().carry_out(owed("first", revision, effect)).await.unwrap();
+        }
+        assert_eq!(tasks.get(&second).view().await.unwrap().state.depends_on[0].done, None);
+        restage.shutdown().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_task_that_takes_no_more_dependents_is_not_asked_over_and_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let restage = Restage::in_memory(Options::default()).unwrap();
+        let tasks = two(&restage, folder.path()).await;
+        let first = EntityId::new("first").unwrap();
+        for n in 0..crate::domain::task::limits::DEPENDENTS_MAX {
+            let by = EntityId::new(format!("other-{n}")).unwrap();
+            tasks.kind().entity(&first).by("ann").send(Command::Awaited { by }).await.unwrap();
+        }
+        let effect = Effect::Await { on: first.clone() };
+        assert_eq!(tasks.host().carry_out(owed("second", 1, effect)).await, Ok(None));
+        let mut new = NewTask::new("One more", Tier::built_in("L1").unwrap(), EntityId::new("app").unwrap());
+        new.depends_on = vec![first];
+        let refused = tasks.get(&EntityId::new("third").unwrap()).by("ann").create(new).await.unwrap_err();
+        assert_eq!(refused.code(), Rejection::limit("", 0).code());
+        restage.shutdown().await.unwrap();
     }
 }

@@ -6,33 +6,41 @@ use std::sync::Arc;
 use super::files::{blocking, commit_id};
 use super::host::Host;
 use crate::api::error::Error;
-use crate::domain::EntityId;
 use crate::domain::task::{
     Candidate, Command, ObjectId, Operation, OperationKind, Place as Placed, RolledBack, Task as State, branch_name,
     commit_message, commit_subject,
 };
+use crate::domain::{EntityId, Rejection};
 use crate::vcs::{
-    CommitId, GoBack, MergeRequest, NewWorktree, Place, SnapshotKind, StageCommit, To, Vcs, VcsError, VcsProblem,
+    CommitId, GoBack, MergeRequest, NewWorktree, Place, Snapshot, SnapshotKind, StageCommit, To, Vcs, VcsError,
+    VcsProblem,
 };
 
-/// How often what may pass by itself is tried before the operation is given up; only one that changed nothing yet is.
+/// How often what may pass by itself is tried before it is given up; an operation only if it changed nothing yet.
 const TRIES_MOST: u32 = 6;
 
-/// How often each operation was tried.
+/// What is tried, by its number within the task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Trying {
+    Operation(u64),
+    Run(u64),
+}
+
+/// How often each was tried.
 #[derive(Debug, Default)]
-pub(super) struct Tries(std::sync::Mutex<HashMap<(EntityId, u64), u32>>);
+pub(super) struct Tries(std::sync::Mutex<HashMap<(EntityId, Trying), u32>>);
 
 impl Tries {
     /// One more try failed. Whether it was the last.
-    fn failed(&self, id: &EntityId, operation: u64) -> bool {
+    pub(super) fn failed(&self, id: &EntityId, trying: Trying) -> bool {
         let mut tries = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let count = tries.entry((id.clone(), operation)).or_default();
+        let count = tries.entry((id.clone(), trying)).or_default();
         *count += 1;
         *count >= TRIES_MOST
     }
 
-    fn over(&self, id: &EntityId, operation: u64) {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&(id.clone(), operation));
+    pub(super) fn over(&self, id: &EntityId, trying: Trying) {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&(id.clone(), trying));
     }
 }
 
@@ -53,38 +61,62 @@ impl Host {
         };
         for run in task.runs.saturating_sub(1)..=task.runs {
             // The last run may have left something, and the one before it if we crashed in between.
-            self.end_leftovers(id, run, task.run.as_ref(), place.as_ref().map(|place| place.worktree.as_path()))
-                .await?;
+            let worktree = place.as_ref().map(|place| place.worktree.as_path());
+            if let Err(error) = self.end_leftovers(id, run, task.run.as_ref(), worktree).await {
+                return Err(self.delayed(id, number, &error).await);
+            }
+        }
+        if let Some(place) = place.clone()
+            && self.is_taken(place, &operation).await
+        {
+            let what = format!("the repository has a snapshot {number} from before this was asked for");
+            let hint =
+                "the data folder is older than the repository, a backup perhaps: ask again, until a number is free";
+            return Ok(Some(failed(number, &Rejection::refused("snapshot_taken", what, hint).into())));
         }
         let done = self.done(id, &task, &operation, place.clone()).await;
         let error = match done {
             Ok(command) => {
-                self.tries.over(id, number);
+                self.tries.over(id, Trying::Operation(number));
                 return Ok(Some(command));
             }
             Err(error) => error,
         };
         // Once the snapshot is there files may have been moved: then there is only forward.
         let begun = match place {
-            Some(place) => self.has_snapshot(place, number).await,
-            None => false,
+            Some(place) if operation.takes_snapshot() => self.may_have_snapshot(place, number).await,
+            _ => false,
         };
         let passes = error.passes();
-        if begun || (passes && !self.tries.failed(id, number)) {
-            let (code, what, hint) = (error.code().to_owned(), error.to_string(), error.hint());
-            let delayed = Command::Delayed { operation: number, code, what: what.clone(), hint };
-            // That it takes longer is shown if it can be; that it does is not changed by that.
-            let _ = self.task(id).send(delayed).await;
-            return Err(what);
+        if begun || (passes && !self.tries.failed(id, Trying::Operation(number))) {
+            return Err(self.delayed(id, number, &error).await);
         }
-        self.tries.over(id, number);
+        self.tries.over(id, Trying::Operation(number));
         Ok(Some(failed(number, &error)))
     }
 
-    async fn has_snapshot(&self, place: Place, number: u64) -> bool {
+    /// Shows that an operation takes longer, if it can be shown: that it does is not changed by that.
+    async fn delayed(&self, id: &EntityId, operation: u64, error: &Error) -> String {
+        let (code, what, hint) = (error.code().to_owned(), error.to_string(), error.hint());
+        let _ = self.task(id).send(Command::Delayed { operation, code, what: what.clone(), hint }).await;
+        what
+    }
+
+    /// Whether the snapshot of this number is older than the operation, and so another one's: of a data folder that was put
+    /// back since. Taken for this one's, what is there now would be lost.
+    async fn is_taken(&self, place: Place, operation: &Operation) -> bool {
+        let (vcs, number, since) =
+            (Arc::clone(&self.vcs), operation.number, operation.since.as_millis().div_euclid(1_000));
+        let found = blocking(move || vcs.snapshots(&place)).await;
+        let other = |snapshot: &Snapshot| snapshot.number == number && snapshot.at < since;
+        operation.takes_snapshot() && found.is_ok_and(|snapshots| snapshots.iter().any(other))
+    }
+
+    /// Whether an operation took its snapshot. While the repository can't be asked, it may have.
+    async fn may_have_snapshot(&self, place: Place, number: u64) -> bool {
         let vcs = Arc::clone(&self.vcs);
         let found = blocking(move || vcs.snapshots(&place)).await;
-        found.is_ok_and(|snapshots| snapshots.iter().any(|snapshot| snapshot.number == number))
+        found.map_or(true, |snapshots| snapshots.iter().any(|snapshot| snapshot.number == number))
     }
 
     async fn done(
@@ -221,15 +253,26 @@ fn go_back_or_find(
         Err(error) => error,
     };
     let (VcsProblem::MissingCommit(missing), Some(subject)) = (&error.problem, subject) else { return Err(error) };
-    let (to, how) = match vcs.find_stage_commit(place, subject)? {
-        Some(found) => (found, "found by the first line of its message"),
-        None => (base, "where the task began"),
-    };
-    let note = format!("the commit {missing} is not in the repository any more; gone back to {to}, {how}");
+    let (to, note) = instead_of(vcs, place, *missing, subject, base)?;
     request.to = To::Commit(to);
     let mut done = report(vcs.go_back(place, &request)?);
     done.notes.push(note);
     Ok(done)
+}
+
+/// Where to go back to instead of a commit that is not in the repository any more, and a sentence about it.
+pub(super) fn instead_of(
+    vcs: &dyn Vcs,
+    place: &Place,
+    missing: CommitId,
+    subject: &str,
+    base: CommitId,
+) -> Result<(CommitId, String), VcsError> {
+    let (to, how) = match vcs.find_stage_commit(place, subject)? {
+        Some(found) => (found, "found by the first line of its message"),
+        None => (base, "where the task began"),
+    };
+    Ok((to, format!("the commit {missing} is not in the repository any more: {to} is in its place, {how}")))
 }
 
 fn report(back: crate::vcs::WentBack) -> RolledBack {

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::files::blocking;
 use super::host::{Host, Running, Slot};
+use super::operate::Trying;
 use super::task::Task;
 use crate::agents::{Agent, AgentSpec, Ended, Launch, Line, Said, Stream};
 use crate::api::error::Error;
@@ -17,10 +18,13 @@ use crate::domain::task::{
 use crate::domain::{EntityId, Generation, Rejection, StageId, Timestamp};
 use crate::vcs::Place;
 
-/// Most lines of one report, and so of one chunk of the log.
-pub(super) const LINES_PER_CHUNK_MAX: u64 = 1_000;
+/// Most lines of one report.
+const LINES_PER_REPORT: usize = 1_000;
 /// Most bytes of lines that are kept of a run that was fenced.
 const LATE_BYTES_MAX: usize = 256 << 10;
+/// Most lines that are kept of it: of more, the task would not take the end of the run in.
+const LATE_LINES_MAX: usize = 1_000;
+const _: () = assert!(LATE_LINES_MAX <= limits::LINES_PER_REPORT_MAX);
 
 impl Host {
     /// Has an agent work on the stage of a run, and tells the task what it says and how it ends.
@@ -31,15 +35,21 @@ impl Host {
         let task = self.task(id).view().await.map_err(text)?.state;
         let Some(run) = task.run.clone().filter(|run| run.number == number) else { return Ok(None) };
         if let Some(finish) = slot.finished_of(number) {
-            return self.finish(id, &run, finish).await;
+            let done = self.finish(id, &run, finish).await;
+            if done.is_ok() {
+                slot.forget_finished(number);
+            }
+            return done;
         }
+        // One that was ended by a pause may still have its grace.
+        slot.stop(number.saturating_sub(1)).await;
         let place = match self.place(&task).await {
             Ok(Some(place)) => place,
             Ok(None) => return self.finish(id, &run, failed(number, "not_started", "the task has no worktree")).await,
             Err(error) => return self.finish(id, &run, failed(number, error.code(), error.to_string())).await,
         };
         for earlier in number.saturating_sub(1)..=number {
-            self.end_leftovers(id, earlier, Some(&run), Some(&place.worktree)).await?;
+            self.end_leftovers(id, earlier, Some(&run), Some(&place.worktree)).await.map_err(text)?;
         }
         if run.process.is_some() {
             // It was started by an earlier life of this program, which ended before it did.
@@ -49,28 +59,34 @@ impl Host {
         }
         let (agent, spec) = match self.start(id, &task, &run, &place).await {
             Ok(started) => started,
-            Err(error) if error.passes() => return Err(error.to_string()),
-            Err(error) => return self.finish(id, &run, failed(number, error.code(), error.to_string())).await,
+            Err(error) if error.passes() && !self.tries.failed(id, Trying::Run(number)) => {
+                return Err(error.to_string());
+            }
+            Err(error) => {
+                self.tries.over(id, Trying::Run(number));
+                return self.finish(id, &run, failed(number, error.code(), error.to_string())).await;
+            }
         };
+        self.tries.over(id, Trying::Run(number));
         let (stop, stopped) = watch::channel(false);
         let (over_tx, over) = watch::channel(());
         let (told_tx, told) = watch::channel(());
-        slot.set_running(Some(Running { run: number, stop, over, told }));
+        slot.set_running(Running { run: number, stop, over, told });
         drop(turn);
 
         let finish = self.follow(id, &run, agent, &spec, stopped, place).await;
         drop(over_tx);
         let done = match finish {
             Ok(finish) => {
-                slot.set_finished(Some(finish.clone()));
+                slot.set_finished(finish.clone());
                 self.finish(id, &run, finish).await
             }
             Err(problem) => Err(problem),
         };
         if done.is_ok() {
-            slot.set_finished(None);
+            slot.forget_finished(number);
         }
-        slot.set_running(None);
+        slot.forget_running(number);
         drop(told_tx);
         done
     }
@@ -108,7 +124,7 @@ impl Host {
             time_out: spec.time_out,
             grace: spec.grace,
             sandbox: spec.sandbox(&place.common),
-            scratch: self.worktrees.join(".runs").join(format!("{id}-{}", run.number)),
+            scratch: self.scratch(id, run.number),
         };
         Ok((Agent::start(launch)?, spec))
     }
@@ -228,11 +244,12 @@ impl Telling {
         Self { task, stage, generation, fenced: false, stopping: false, late, late_bytes: 0 }
     }
 
-    /// Sends something that is not kept if it is too late.
+    /// Sends something that is not kept if it is too late: the stage has gone on to another generation, or the run was
+    /// ended by a pause and its generation holds.
     async fn send(&mut self, command: Command) -> Result<(), String> {
         match self.task.send(command).await {
             Ok(_) => Ok(()),
-            Err(error) if matches!(error.rejection(), Some(Rejection::Stale { .. })) => {
+            Err(error) if matches!(error.rejection(), Some(Rejection::Stale { .. } | Rejection::Conflict { .. })) => {
                 self.fenced = true;
                 Ok(())
             }
@@ -250,7 +267,7 @@ impl Telling {
         let mut report = Report::default();
         for line in lines {
             self.put(&mut report, line, at);
-            if u64::try_from(report.lines.len()).unwrap_or(u64::MAX) >= LINES_PER_CHUNK_MAX {
+            if report.lines.len() >= LINES_PER_REPORT {
                 self.tell(std::mem::take(&mut report)).await?;
             }
         }
@@ -275,7 +292,7 @@ impl Telling {
         let Report { lines, todos, session, carry_over, output, handoff, score, passed } = said;
         for line in lines {
             self.late_bytes = self.late_bytes.saturating_add(line.text.len());
-            if self.late_bytes <= LATE_BYTES_MAX {
+            if self.late_bytes <= LATE_BYTES_MAX && self.late.lines.len() < LATE_LINES_MAX {
                 self.late.lines.push(line);
             }
         }
@@ -344,18 +361,27 @@ impl Telling {
 }
 
 impl Slot {
-    fn set_running(&self, running: Option<Running>) {
-        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = running;
+    fn set_running(&self, running: Running) {
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
     }
 
-    fn set_finished(&self, finish: Option<Finish>) {
-        *self.finished.lock().unwrap_or_else(PoisonError::into_inner) = finish;
+    /// A run is over. The next one may have begun before this one's end was told.
+    fn forget_running(&self, run: u64) {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).take_if(|running| running.run == run);
     }
 
-    /// What came of a run, if the task was not told.
+    fn set_finished(&self, finish: Finish) {
+        *self.finished.lock().unwrap_or_else(PoisonError::into_inner) = Some(finish);
+    }
+
+    /// What came of a run, if the task was not told. It stays until the task was.
     fn finished_of(&self, run: u64) -> Option<Finish> {
-        let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
-        finished.take_if(|finish| finish.run == run)
+        let finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        finished.clone().filter(|finish| finish.run == run)
+    }
+
+    fn forget_finished(&self, run: u64) {
+        self.finished.lock().unwrap_or_else(PoisonError::into_inner).take_if(|finish| finish.run == run);
     }
 }
 

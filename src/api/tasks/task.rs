@@ -6,7 +6,7 @@ use super::files::Preview;
 use super::host::Host;
 use crate::api::error::Error;
 use crate::api::handle::{Handle, Receipt};
-use crate::domain::task::{Command, ObjectId, Reply, Task as State, TaskKind, Tier};
+use crate::domain::task::{Command, ObjectId, Reply, Task as State, TaskKind, Tier, commit_subject, limits};
 use crate::domain::{EntityId, Plan, PlanToken, Rejection, StageId};
 use crate::engine::View;
 use crate::vcs::To;
@@ -113,8 +113,14 @@ impl Task {
     pub async fn create(&self, new: NewTask) -> Result<Receipt<()>, Error> {
         self.host.repositories.get(&new.repository).await?;
         for on in &new.depends_on {
-            if self.host.kind.entity(on).view().await?.revision == 0 {
+            let on_view = self.host.kind.entity(on).view().await?;
+            if on_view.revision == 0 {
                 return Err(Rejection::not_found("task", on).into());
+            }
+            // Said here, where somebody hears it: the task itself could only refuse to know of this one.
+            let dependents = &on_view.state.dependents;
+            if dependents.len() >= limits::DEPENDENTS_MAX && !dependents.contains(self.id()) {
+                return Err(Rejection::limit("tasks that wait for one", limits::DEPENDENTS_MAX).into());
             }
         }
         let NewTask { title, brief, tier, repository, from, depends_on, auto } = new;
@@ -197,7 +203,24 @@ impl Task {
         let base = || Some(&view.state.place.as_ref()?.base_commit);
         let target = view.state.commit_before(to).or_else(base);
         let target = target.map(super::files::commit_id).transpose()?.map(To::Commit);
-        self.previewed(plan, &view, target).await
+        let error = match self.previewed(plan.clone(), &view, target).await {
+            Err(error) if error.code() == "missing_commit" => error,
+            previewed => return previewed,
+        };
+        let before = view.state.commit_before(to);
+        let stage = view.state.stages().find(|(_, stage)| stage.commit.as_ref() == before);
+        let (Some(commit), Some((outline, _)), Some(place)) = (before, stage, &view.state.place) else {
+            return Err(error);
+        };
+        let missing = super::files::commit_id(commit)?;
+        let base = super::files::commit_id(&place.base_commit)?;
+        let subject = commit_subject(self.id(), &outline.id);
+        let (vcs, place) = (Arc::clone(&self.host.vcs), self.place(&view.state).await?);
+        let found = move || super::operate::instead_of(vcs.as_ref(), &place, missing, &subject, base);
+        let (found, note) = super::files::blocking(found).await?;
+        let mut preview = self.previewed(plan, &view, Some(To::Commit(found))).await?;
+        preview.look.iter_mut().for_each(|look| look.notes.push(note.clone()));
+        Ok(preview)
     }
 
     /// Begins to take a restart, or an undo, back: the one of this undo point, or the newest that was not.

@@ -20,6 +20,13 @@ pub struct Operation {
     pub reason: Option<String>,
 }
 
+impl Operation {
+    /// Whether it saves what is there before it moves anything.
+    pub fn takes_snapshot(&self) -> bool {
+        matches!(self.kind, OperationKind::Restart { .. } | OperationKind::Undo { .. } | OperationKind::CleanUp)
+    }
+}
+
 /// What an operation does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OperationKind {
