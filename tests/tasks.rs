@@ -434,3 +434,118 @@ async fn everything_an_agent_says_is_in_the_log_in_order() {
     assert!(said.iter().any(|(from, text)| matches!(from, LogSource::Err(..)) && text == "oops"));
     restage.shutdown().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_agent_says_when_a_pause_ends_it_is_there_for_whoever_goes_on() {
+    let world = World::new();
+    let script = r#"
+        trap 'echo "{\"restage\":\"output\",\"text\":\"said at last\"}"; echo "{\"restage\":\"continue\",\"text\":\"half done\"}"; exit 0' TERM
+        while :; do echo here; sleep 0.02; done
+    "#;
+    let (restage, tasks) = world.open(script).await;
+    let task = started(&tasks, "t1", "L1").await;
+    task.run().await.unwrap();
+    let before = task.view().await.unwrap().state.log;
+    task.until(|state| state.log > before + 3).await.unwrap();
+    task.pause().await.unwrap();
+    let view = tokio::time::timeout(Duration::from_secs(30), task.until(|state| state.carry_over.is_some())).await;
+    let state = view.unwrap().unwrap().state;
+    assert_eq!(state.carry_over.as_deref(), Some("half done"));
+    assert_eq!(state.stage(&stage("plan")).unwrap().status, StageStatus::Interrupted);
+    assert_eq!(task.output(&stage("plan")).await.unwrap().as_deref(), Some("said at last"));
+    restage.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_right_after_a_pause_waits_for_the_agent_and_can_itself_be_ended() {
+    let world = World::new();
+    let (restage, tasks) = world.open_with(&stubborn(&world)).await;
+    let task = at_work(&world, &tasks, "t1").await;
+    let first = fs::read_to_string(world.folder.join("pids/agent")).unwrap();
+    task.pause().await.unwrap();
+    task.resume().await.unwrap();
+    task.retry().await.unwrap();
+    task.until(|state| state.run.as_ref().is_some_and(|run| run.process.is_some())).await.unwrap();
+    assert!(!fs::exists(format!("/proc/{}", first.trim())).unwrap(), "one agent at a time");
+    let pid = || fs::read_to_string(world.folder.join("pids/agent")).unwrap();
+    eventually("the second is at work", || pid() != first && !pid().is_empty()).await;
+    restage.shutdown().await.unwrap();
+    assert!(!is_alive(&world, "agent") && !is_alive(&world, "child"));
+    let (restage, tasks) = world.open_with(&stubborn(&world)).await;
+    let state = tasks.get(&id("t1")).view().await.unwrap().state;
+    assert_eq!(state.run, None, "its end was told before the folder was closed");
+    assert_eq!(state.stage(&stage("implement")).unwrap().status, StageStatus::Interrupted);
+    restage.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_much_an_agent_says_too_late_its_end_can_be_adopted() {
+    let world = World::new();
+    let script = r#"
+        [ $RESTAGE_STAGE = plan ] && exit 0
+        trap 'seq 1 5000; yes "" | head -n 5000; echo "{\"restage\":\"output\",\"text\":\"said at last\"}"; exit 0' TERM
+        while :; do echo here; sleep 0.02; done
+    "#;
+    let (restage, tasks) = world.open(script).await;
+    let task = started(&tasks, "t1", "L1").await;
+    completed(&task).await;
+    task.run().await.unwrap();
+    let before = task.view().await.unwrap().state.log;
+    task.until(|state| state.log > before + 3).await.unwrap();
+    task.restart(Some(&stage("implement"))).await.unwrap();
+    task.settled().await.unwrap();
+    let began = Instant::now();
+    while task.view().await.unwrap().orphans.is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(30), "the late work is kept");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let orphan = task.view().await.unwrap().orphans[0].number;
+    task.handle().adopt(orphan).await.unwrap();
+    assert_eq!(task.output(&stage("implement")).await.unwrap().as_deref(), Some("said at last"));
+    // Any line is found by its number, in the middle of that large chunk too.
+    let all = said(&task).await;
+    for skip in [0, 1, all.len() - 1_001, all.len() - 1_000, all.len() - 2, all.len() - 1] {
+        let read = task.log(skip as u64).await.unwrap();
+        assert_eq!((read[0].number, &read[0].line.text), (skip as u64, &all[skip].1));
+    }
+    restage.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_says_where_it_goes_when_the_recorded_commit_is_gone() {
+    let world = World::new();
+    let (restage, tasks) = world.open("echo $RESTAGE_STAGE >> made").await;
+    let task = started(&tasks, "t1", "L1").await;
+    completed(&task).await;
+    let worktree = task.worktree().await.unwrap();
+    let recorded = task.view().await.unwrap().state.stage(&stage("plan")).unwrap().commit.clone().unwrap().0;
+    git(
+        &worktree,
+        &[
+            "commit",
+            "-q",
+            "--amend",
+            "--reset-author",
+            "--allow-empty",
+            "--date=2001-01-01T00:00:00Z",
+            "-m",
+            "task/t1: complete plan stage",
+        ],
+    );
+    let rewritten = git(&worktree, &["rev-parse", "HEAD"]);
+    assert_ne!(rewritten, recorded);
+    for name in
+        git(&world.repository(), &["for-each-ref", "--format=%(refname)", "refs/restage/tasks/t1/stages"]).lines()
+    {
+        git(&world.repository(), &["update-ref", "-d", name]);
+    }
+    let object = world.repository().join(".git/objects").join(&recorded[..2]).join(&recorded[2..]);
+    fs::remove_file(object).unwrap();
+    let preview = task.preview_restart(Some(&stage("implement"))).await.unwrap();
+    let notes = preview.look.unwrap().notes;
+    assert!(notes.iter().any(|note| note.contains(&recorded) && note.contains(&rewritten)), "{notes:?}");
+    task.plan(preview.plan.token).restart(Some(&stage("implement"))).await.unwrap();
+    assert_eq!(task.settled().await.unwrap().state.problem, None);
+    assert_eq!(git(&worktree, &["rev-parse", "HEAD"]), rewritten);
+    restage.shutdown().await.unwrap();
+}
