@@ -4,6 +4,8 @@
 //! `cargo run --example three_tasks -- REPOSITORY` leaves branches and refs of three tasks in that repository: give it a
 //! clone.
 
+#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,6 +1,6 @@
 //! Tasks from end to end: real repositories, agents that are real processes, and the git program as witness.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 mod pipeline;
 

@@ -11,7 +11,9 @@ use super::kind::Kind;
 #[cfg(feature = "tasks")]
 use super::tasks::{TaskOptions, Tasks};
 use super::workshops::Workshops;
-use crate::domain::{Entity, Rejection};
+use crate::domain::Entity;
+#[cfg(feature = "tasks")]
+use crate::domain::Rejection;
 use crate::engine::{Committed, EngineOptions};
 use crate::runtime::{self, Clock, Runtime, RuntimeOptions, SystemClock, random_id};
 use crate::store::{
@@ -165,7 +167,8 @@ pub struct Restage {
 
 impl std::fmt::Debug for Restage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Restage").field("durable", &self.runtime.store().durable()).finish_non_exhaustive()
+        let durable = self.runtime.store().durable();
+        f.debug_struct("Restage").field("path", &self.path).field("durable", &durable).finish_non_exhaustive()
     }
 }
 
