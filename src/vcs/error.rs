@@ -69,6 +69,9 @@ pub enum VcsProblem {
     /// A snapshot is not there.
     #[error("there is no snapshot {0}")]
     NoSnapshot(u64),
+    /// The number of a snapshot is another one's.
+    #[error("the repository has another snapshot {0} already")]
+    SnapshotTaken(u64),
     /// Somebody still writes: the snapshot is not what is there.
     #[error("files still change while they are saved: {0}")]
     StillWriting(String),
@@ -161,6 +164,7 @@ impl VcsError {
             VcsProblem::MissingCommit(_) => "missing_commit",
             VcsProblem::NotAnAncestor { .. } => "not_an_ancestor",
             VcsProblem::NoSnapshot(_) => "no_snapshot",
+            VcsProblem::SnapshotTaken(_) => "snapshot_taken",
             VcsProblem::StillWriting(_) => "still_writing",
             VcsProblem::Unreadable { .. } => "unreadable",
             VcsProblem::Moved { .. } => "moved",

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use super::files::{blocking, commit_id};
 use super::host::Host;
 use crate::api::error::Error;
+use crate::domain::EntityId;
 use crate::domain::task::{
     Candidate, Command, ObjectId, Operation, OperationKind, Place as Placed, RolledBack, Task as State, branch_name,
     commit_message, commit_subject,
 };
-use crate::domain::{EntityId, Rejection};
 use crate::vcs::{
-    CommitId, GoBack, MergeRequest, NewWorktree, Place, Snapshot, SnapshotKind, StageCommit, To, Vcs, VcsError,
-    VcsProblem,
+    CommitId, GoBack, MergeRequest, NewWorktree, Place, SnapshotKind, StageCommit, To, Vcs, VcsError, VcsProblem,
 };
 
 /// How often what may pass by itself is tried before it is given up; an operation only if it changed nothing yet.
@@ -66,14 +65,6 @@ impl Host {
                 return Err(self.delayed(id, number, &error).await);
             }
         }
-        if let Some(place) = place.clone()
-            && self.is_taken(place, &operation).await
-        {
-            let what = format!("the repository has a snapshot {number} from before this was asked for");
-            let hint =
-                "the data folder is older than the repository, a backup perhaps: ask again, until a number is free";
-            return Ok(Some(failed(number, &Rejection::refused("snapshot_taken", what, hint).into())));
-        }
         let done = self.done(id, &task, &operation, place.clone()).await;
         let error = match done {
             Ok(command) => {
@@ -82,9 +73,11 @@ impl Host {
             }
             Err(error) => error,
         };
-        // Once the snapshot is there files may have been moved: then there is only forward.
+        // Once its snapshot is there files may have been moved: then there is only forward.
         let begun = match place {
-            Some(place) if operation.takes_snapshot() => self.may_have_snapshot(place, number).await,
+            Some(place) if operation.takes_snapshot() && error.code() != "snapshot_taken" => {
+                self.may_have_snapshot(place, number).await
+            }
             _ => false,
         };
         let passes = error.passes();
@@ -100,16 +93,6 @@ impl Host {
         let (code, what, hint) = (error.code().to_owned(), error.to_string(), error.hint());
         let _ = self.task(id).send(Command::Delayed { operation, code, what: what.clone(), hint }).await;
         what
-    }
-
-    /// Whether the snapshot of this number is older than the operation, and so another one's: of a data folder that was put
-    /// back since. Taken for this one's, what is there now would be lost.
-    async fn is_taken(&self, place: Place, operation: &Operation) -> bool {
-        let (vcs, number, since) =
-            (Arc::clone(&self.vcs), operation.number, operation.since.as_millis().div_euclid(1_000));
-        let found = blocking(move || vcs.snapshots(&place)).await;
-        let other = |snapshot: &Snapshot| snapshot.number == number && snapshot.at < since;
-        operation.takes_snapshot() && found.is_ok_and(|snapshots| snapshots.iter().any(other))
     }
 
     /// Whether an operation took its snapshot. While the repository can't be asked, it may have.
@@ -293,8 +276,10 @@ fn object_id(commit: CommitId) -> ObjectId {
 
 /// The message of a snapshot: its first line, and what tells a person where it comes from.
 fn snapshot_message(id: &EntityId, operation: &Operation, subject: &str) -> String {
+    let Operation { number, since, by, .. } = operation;
+    let since = since.as_millis();
     let mut message =
-        format!("task/{id}: {subject}\n\nTask: {id}\nOperation: {}\nAsked-By: {}", operation.number, operation.by);
+        format!("task/{id}: {subject}\n\nTask: {id}\nOperation: {number}\nBegun: {since}\nAsked-By: {by}");
     if let Some(reason) = &operation.reason {
         // A trailer is one line.
         let line: Vec<&str> = reason.split_whitespace().collect();

@@ -45,7 +45,7 @@ impl Git {
                 Some(_) => return Err(worktree::taken(&place.worktree)),
                 None => done.notes.push("the worktree was gone already".to_owned()),
             }
-            done.snapshot = Saved::read(&repository, &names, snapshot)?.map(|saved| saved.commit.into());
+            done.snapshot = Saved::taken(&repository, &names, snapshot, message)?.map(|saved| saved.commit.into());
             step("cleanup-saved");
             if let Some(aside) = put_aside(&place.worktree, folder)?
                 && folder == LEFT
@@ -73,7 +73,7 @@ impl Git {
         let look = self.look_at(place, None)?;
         let tip = refs::read(&common, &Names::of(place)?.branch())?;
         let is_new = !look.files.is_empty() || !look.notes.is_empty() || look.head.map(super::oid) != tip;
-        if is_new && Saved::read(&common, &Names::of(place)?, number)?.is_none() {
+        if is_new && Saved::taken(&common, &Names::of(place)?, number, message)?.is_none() {
             self.save(place, Why { number, kind: SnapshotKind::Cleanup, message, before: None })?;
         }
         let (ignored, others): (Vec<Kept>, Vec<Kept>) =

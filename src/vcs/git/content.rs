@@ -13,7 +13,9 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 use git2::build::TreeUpdateBuilder;
-use git2::{Delta, DiffOptions, ErrorCode, Index, IndexEntry, IndexEntryExtendedFlag, IndexEntryFlag, Oid, Repository};
+use git2::{
+    Delta, DiffOptions, ErrorCode, Index, IndexEntry, IndexEntryExtendedFlag, IndexEntryFlag, Oid, Repository, Tree,
+};
 
 use super::{Limits, VcsError, VcsProblem, git, git_in, special, unlink};
 use crate::vcs::{Kept, Stays};
@@ -185,7 +187,8 @@ impl<'r> Content<'r> {
     /// that it is not.
     pub(super) fn tree(&mut self) -> Result<Oid, VcsError> {
         let failed = |e: git2::Error| git("writing a tree", &e);
-        if let Some(tree) = self.changed_tree() {
+        let base = self.repository.head().and_then(|head| head.peel_to_tree()).ok();
+        if let Some(tree) = base.and_then(|base| changed_tree(self.repository, &base, &self.index)) {
             debug_assert!(self.is_of(tree)?, "a tree made of the changes has them all");
             return Ok(tree);
         }
@@ -203,29 +206,6 @@ impl<'r> Content<'r> {
         }
         let problem = VcsProblem::Git { doing: "writing a tree", why: "it is not what was to be written".to_owned() };
         Err(VcsError::new(problem, "check the repository with `git fsck`"))
-    }
-
-    /// The content as the tree that is checked out, with what is otherwise. Written from the index as a whole, a directory
-    /// with one changed file has all its others looked up again. None where that can't be told in changes.
-    fn changed_tree(&self) -> Option<Oid> {
-        if self.index.has_conflicts() {
-            return None;
-        }
-        let base = self.repository.head().and_then(|head| head.peel_to_tree()).ok()?;
-        let mut options = DiffOptions::new();
-        options.skip_binary_check(true).include_typechange(true);
-        let diff = self.repository.diff_tree_to_index(Some(&base), Some(&self.index), Some(&mut options)).ok()?;
-        let mut changes = TreeUpdateBuilder::new();
-        for delta in diff.deltas() {
-            if delta.status() == Delta::Deleted {
-                changes.remove(delta.old_file().path_bytes()?);
-            } else {
-                let file = delta.new_file();
-                changes.upsert(file.path_bytes()?, file.id(), file.mode());
-            }
-        }
-        // It refuses a file where a directory was, and the other way round.
-        changes.create_updated(self.repository, &base).ok()
     }
 
     /// Whether a tree is the content.
@@ -264,6 +244,28 @@ impl LeftOut {
             self.kept.push((path, why));
         }
     }
+}
+
+/// An index as a tree: the one that it mostly is, with what is otherwise. Written from the index as a whole, a directory
+/// with one changed file has all its others looked up again. None where that can't be told in changes.
+pub(super) fn changed_tree(repository: &Repository, base: &Tree<'_>, index: &Index) -> Option<Oid> {
+    if index.has_conflicts() {
+        return None;
+    }
+    let mut options = DiffOptions::new();
+    options.skip_binary_check(true).include_typechange(true);
+    let diff = repository.diff_tree_to_index(Some(base), Some(index), Some(&mut options)).ok()?;
+    let mut changes = TreeUpdateBuilder::new();
+    for delta in diff.deltas() {
+        if delta.status() == Delta::Deleted {
+            changes.remove(delta.old_file().path_bytes()?);
+        } else {
+            let file = delta.new_file();
+            changes.upsert(file.path_bytes()?, file.id(), file.mode());
+        }
+    }
+    // It refuses a file where a directory was, and the other way round.
+    changes.create_updated(repository, base).ok()
 }
 
 /// Whether git takes a file of this name: none that could be `.git` on some system.

@@ -101,7 +101,7 @@ impl Git {
         let common = open::common(&place.common)?;
         let target = Target::find(&common, &names, &request.to)?;
         let tip = refs::read(&common, &names.branch())?.ok_or_else(|| gone(&names.branch()))?;
-        let taken = Saved::read(&common, &names, request.number)?;
+        let taken = Saved::taken(&common, &names, request.number, &request.message)?;
         let rewritten = match &taken {
             None => target.check(&common, place, &request.to, tip)?,
             Some(saved) if [saved.tip, target.tip].contains(&tip) => None,

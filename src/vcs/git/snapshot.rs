@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use git2::{Commit, Index, IndexEntry, IndexEntryExtendedFlag, IndexEntryFlag, ObjectType, Oid, Repository};
 
-use super::content::{Content, Skipped};
+use super::content::{Content, Skipped, changed_tree};
 use super::plan::{Obstacles, Plan};
 use super::refs::{self, Names};
 use super::{Git, VcsError, VcsProblem, git, open, sync};
@@ -71,6 +71,29 @@ impl Saved {
         let tip = named(BRANCH_TIP).map_or_else(|| commit.parent_id(0), Ok).map_err(failed)?;
         let index_file = named(INDEX_FILE);
         Ok(Some(Self { name, commit: id, tree: commit.tree_id(), tip, staged: staged.tree_id(), index_file }))
+    }
+}
+
+impl Saved {
+    /// The snapshot that was taken with this message, if it was taken. Its number alone does not tell: a task that was put
+    /// back to an earlier backup counts on from there.
+    ///
+    /// # Errors
+    /// [`VcsProblem::SnapshotTaken`] if the number is another one's.
+    pub(super) fn taken(
+        common: &Repository,
+        names: &Names,
+        number: u64,
+        message: &str,
+    ) -> Result<Option<Self>, VcsError> {
+        let Some(saved) = Self::read(common, names, number)? else { return Ok(None) };
+        let commit = common.find_commit(saved.commit).map_err(|e| git("reading a snapshot", &e))?;
+        let rest = commit.message_bytes().strip_prefix(message.trim_end().as_bytes());
+        if rest.is_some_and(|rest| rest.starts_with(b"\n")) {
+            return Ok(Some(saved));
+        }
+        let hint = "the data folder is older than the repository, a backup perhaps: ask again, until a number is free";
+        Err(VcsError::new(VcsProblem::SnapshotTaken(number), hint))
     }
 }
 
@@ -180,7 +203,8 @@ impl Git {
         }
         let mut says_more = Vec::new();
         simplify(&mut index, &mut says_more)?;
-        let tree = match index.write_tree() {
+        let changed = head.tree().ok().and_then(|base| changed_tree(repository, &base, &index));
+        let tree = match changed.map_or_else(|| index.write_tree(), Ok) {
             Ok(tree) => tree,
             // Entries of objects that are not there, for instance.
             Err(_) => {
