@@ -155,22 +155,33 @@ fn a_merge_rebase_or_cherry_pick_under_way_is_refused_for_commits_and_ended_by_g
 }
 
 #[test]
-fn a_rebased_away_commit_is_refused_before_anything_is_touched() {
+fn a_commit_that_was_rewritten_away_is_gone_back_to_if_the_task_has_it_and_only_then() {
     let scene = worked_in();
-    let plan = scene.repo.id("refs/restage/tasks/t1/stages/plan/1").parse().unwrap();
+    let name = "refs/restage/tasks/t1/stages/plan/1";
+    let plan = scene.repo.id(name).parse().unwrap();
     scene.run(&["commit", "-qam", "more"]);
     scene.run(&["reset", "-q", "--soft", &scene.base().to_string()]);
     scene.run(&["commit", "-qm", "squashed"]);
     scene.write("untracked", "u\n");
     let before = scene.picture();
-    let refused = problem(scene.back(1, To::Commit(plan)));
-    assert_eq!(refused, VcsProblem::NotAnAncestor { commit: plan, branch: "task/t1".to_owned() });
-    assert!(matches!(problem(scene.git.look(&scene.place, Some(&To::Commit(plan)))), VcsProblem::NotAnAncestor { .. }));
     let missing = crate::vcs::CommitId([7; 20]);
     assert_eq!(problem(scene.back(1, To::Commit(missing))), VcsProblem::MissingCommit(missing));
     assert_eq!(problem(scene.back(1, To::Snapshot(9))), VcsProblem::NoSnapshot(9));
-    assert_eq!(scene.picture(), before);
+    scene.repo.git(&["update-ref", "-d", name]);
+    let refused = problem(scene.back(1, To::Commit(plan)));
+    assert_eq!(refused, VcsProblem::NotAnAncestor { commit: plan, branch: "task/t1".to_owned() });
+    assert!(matches!(problem(scene.git.look(&scene.place, Some(&To::Commit(plan)))), VcsProblem::NotAnAncestor { .. }));
+    assert_eq!(scene.picture(), before, "nothing was touched");
     assert_eq!(scene.repo.git(&["for-each-ref", "refs/restage/snapshots"]), "");
+
+    scene.repo.git(&["update-ref", name, &plan.to_string()]);
+    let tells = |notes: &[String]| notes.iter().any(|note| note.contains("rewritten"));
+    assert!(tells(&scene.git.look(&scene.place, Some(&To::Commit(plan))).unwrap().notes));
+    assert!(tells(&scene.back(1, To::Commit(plan)).unwrap().notes));
+    scene.assert_at(plan);
+    scene.back(2, To::Snapshot(1)).unwrap();
+    assert_eq!(scene.picture(), before);
+    scene.assert_unharmed();
 }
 
 #[test]
