@@ -29,7 +29,9 @@ impl Repo {
 
     /// A repository without a commit, made by `git init` with these options.
     pub(crate) fn empty(options: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        // In memory where there is a place for that: thousands of small worktrees are made and synced here.
+        let memory = tempfile::tempdir_in("/dev/shm");
+        let folder = memory.or_else(|_| tempfile::tempdir()).unwrap();
         fs::create_dir(folder.path().join("repo")).unwrap();
         let repo = Self { folder };
         let mut args = vec!["init", "-q", "-b", "main"];
