@@ -1,6 +1,7 @@
 //! Runs: an agent at work on a stage, from its prompt to what it made.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -9,7 +10,7 @@ use super::host::{Host, Running, Slot};
 use super::operate::Trying;
 use super::task::Task;
 use crate::agents::{Agent, AgentSpec, Ended, Launch, Line, Said, Stream};
-use crate::api::error::Error;
+use crate::api::error::{Class, Error};
 use crate::api::handle::Handle;
 use crate::domain::task::{
     Candidate, Command, Earlier, Finish, LogLine, LogSource, ObjectId, Outcome, PromptParts, Report, Run, Score,
@@ -25,6 +26,9 @@ const LATE_BYTES_MAX: usize = 256 << 10;
 /// Most lines that are kept of it: of more, the task would not take the end of the run in.
 const LATE_LINES_MAX: usize = 1_000;
 const _: () = assert!(LATE_LINES_MAX <= limits::LINES_PER_REPORT_MAX);
+/// How often what an agent says is sent while there is no room for it, and the first wait; it doubles each time.
+const SEND_TRIES: u32 = 7;
+const SEND_WAIT: Duration = Duration::from_millis(100);
 
 impl Host {
     /// Has an agent work on the stage of a run, and tells the task what it says and how it ends.
@@ -247,7 +251,18 @@ impl Telling {
     /// Sends something that is not kept if it is too late: the stage has gone on to another generation, or the run was
     /// ended by a pause and its generation holds.
     async fn send(&mut self, command: Command) -> Result<(), String> {
-        match self.task.send(command).await {
+        let mut wait = SEND_WAIT;
+        let mut sent = self.task.send(command.clone()).await;
+        for _ in 1..SEND_TRIES {
+            // A full disk or a full mailbox: nothing was done, so nothing is said twice.
+            if !sent.as_ref().is_err_and(|error| error.class() == Class::Unavailable) {
+                break;
+            }
+            tokio::time::sleep(wait).await;
+            wait *= 2;
+            sent = self.task.send(command.clone()).await;
+        }
+        match sent {
             Ok(_) => Ok(()),
             Err(error) if matches!(error.rejection(), Some(Rejection::Stale { .. } | Rejection::Conflict { .. })) => {
                 self.fenced = true;
