@@ -49,7 +49,7 @@ fn a_plan_tells_what_is_cleared_kept_fenced_and_where_the_files_go() {
         ),
         (Fate::Cleared, "implement", "running, everything its agent says until then".to_owned()),
         (Fate::Fenced, "implement", "run 5, by claude, under generation 2".to_owned()),
-        (Fate::Cleared, "", "2 rejections of plan".to_owned()),
+        (Fate::Cleared, "", "rejections counted under plan: 2".to_owned()),
         (Fate::Restored, "", format!("worktree and branch, to {brainstorm}, where brainstorm was complete")),
     ];
     let expected: Vec<_> = expected.iter().map(|(fate, stage, what)| (*fate, *stage, what.as_str())).collect();
@@ -114,7 +114,7 @@ fn counters_of_stages_that_stay_are_kept() {
     world.ok(reject());
     world.complete();
     let plan = world.plan(Ask::Command(to("implement")));
-    assert!(lines(&plan).contains(&(Fate::Kept, "", "1 rejections of plan")));
+    assert!(lines(&plan).contains(&(Fate::Kept, "", "rejections counted under plan: 1")));
     world.restart(to("implement"));
     assert_eq!(world.task().rejections.get("plan"), Some(&1));
 }

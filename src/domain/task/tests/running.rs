@@ -168,7 +168,7 @@ fn a_run_that_is_done_waits_for_approval_with_what_it_made() {
     assert_eq!((plan.status, plan.last_ended), (StageStatus::ToApprove, 1));
     assert_eq!(plan.candidate, Some(world.repo.candidate()));
     assert_eq!(world.content(&stage("plan"))[OUTPUT_PATH], b"output of run 1");
-    assert!(world.has_logged("plan: run 1 is done, 3 files changed"));
+    assert!(world.has_logged("plan: run 1 is done, files changed: 3"));
 }
 
 #[test]

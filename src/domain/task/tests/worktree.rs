@@ -40,7 +40,7 @@ fn an_undo_does_not_move_the_branch_of_a_merged_task() {
 #[test]
 fn only_what_is_done_and_began_from_a_branch_is_merged() {
     let mut world = World::new("L1");
-    assert!(world.conflict(Command::Merge).contains("the task is backlog"));
+    assert!(world.conflict(Command::Merge).contains("its status is backlog"));
     world.ok(Command::Start);
     let Command::Created { operation, mut place, notes } = ({
         let task = world.task();
