@@ -53,7 +53,14 @@ impl World {
     /// With a repository of a few files, committed.
     pub fn new() -> Self {
         let made = tempfile::tempdir().unwrap();
-        let world = Self { folder: made.path().to_path_buf(), made: Some(made) };
+        let mut world = Self::in_folder(made.path());
+        world.made = Some(made);
+        world
+    }
+
+    /// The same in a folder that somebody else removes.
+    pub fn in_folder(folder: &Path) -> Self {
+        let world = Self::at(folder);
         let at = world.repository();
         fs::create_dir_all(at.join("src")).unwrap();
         fs::create_dir_all(at.join("docs")).unwrap();
