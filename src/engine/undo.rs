@@ -78,7 +78,7 @@ impl<E: Entity> Instance<E> {
         for (stage, remembered) in &point.fences {
             let now = self.record.fence(stage);
             let why = format!("as it was before the {} at revision {}", point.verb, point.revision);
-            lines.push(PlanLine::new(Fate::Restored, stage, "content and status", why));
+            lines.push(PlanLine::new(Fate::Restored, stage, "conversation, results and status", why));
             if now.touched > point.revision {
                 proposal.needs_plan = true;
                 let why = format!("it is newer than the {}; undoing this undo brings it back", point.verb);
