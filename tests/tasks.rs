@@ -14,9 +14,9 @@ use restage::{NewTask, StageId, Task};
 /// Works on `plan` at once; goes on for ever with `implement`, says a line now and then, and does not end when asked.
 const STUBBORN: &str = r#"
 [ $RESTAGE_STAGE = plan ] && { echo planned > plan.txt; exit 0; }
-trap '' TERM
+trap '' TERM PIPE
 echo "$$" > "$PIDS_FOLDER/agent"
-setsid sh -c 'trap "" TERM; echo $$ > "$PIDS_FOLDER/child"; while :; do echo child >> by-the-child; sleep 0.05; done' &
+setsid sh -c 'trap "" TERM PIPE; echo $$ > "$PIDS_FOLDER/child"; while :; do echo child >> by-the-child; sleep 0.05; done' &
 n=0
 while :; do n=$((n + 1)); echo "line $n"; echo "$n" >> work.txt; sleep 0.02; done
 "#;

@@ -15,10 +15,11 @@ const ENDLESS: &str = r#"
 grace = "5s"
 command = ["sh", "-c", '''
 trap 'echo "{\"restage\":\"output\",\"text\":\"said at last\"}"; exit 0' TERM
+trap '' PIPE
 cat > /dev/null
 echo $$ > pid.txt
 echo here I am
-while :; do echo and on; sleep 0.02; done
+while :; do echo and on 2> /dev/null; sleep 0.02; done
 ''']
 
 [stages]
