@@ -9,6 +9,8 @@
 
 #[path = "turns/alloc.rs"]
 mod alloc;
+#[path = "shared/args.rs"]
+mod args;
 #[path = "turns/auto_save.rs"]
 mod auto_save;
 #[path = "turns/baselines.rs"]
@@ -30,8 +32,9 @@ mod table;
 #[path = "turns/throughput.rs"]
 mod throughput;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use args::Args;
 use table::Table;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -42,54 +45,13 @@ static ALLOCATOR: alloc::Counting = alloc::Counting;
 
 const CASES: &[&str] = &["turns", "sustained", "hot", "reset", "auto-save", "population", "rules"];
 
-/// What was asked for.
-#[derive(Debug, Default)]
-struct Args {
-    quick: bool,
-    json: Option<PathBuf>,
-    dir: Option<PathBuf>,
-    case: Option<String>,
-}
-
-impl Args {
-    fn parse() -> Result<Self> {
-        let mut args = Self::default();
-        let mut given = std::env::args().skip(1);
-        while let Some(arg) = given.next() {
-            let mut value = || given.next().ok_or_else(|| format!("{arg} needs a value"));
-            match arg.as_str() {
-                "--quick" => args.quick = true,
-                "--json" => args.json = Some(value()?.into()),
-                "--dir" => args.dir = Some(value()?.into()),
-                "--case" => args.case = Some(value()?),
-                // What cargo passes by itself.
-                "--bench" => {}
-                _ => return Err(format!("unknown argument {arg}: --quick, --json FILE, --dir DIR, --case NAME").into()),
-            }
-        }
-        match &args.case {
-            Some(case) if !CASES.contains(&case.as_str()) => {
-                Err(format!("unknown case {case}: one of {}", CASES.join(", ")).into())
-            }
-            _ => Ok(args),
-        }
-    }
-
-    fn wants(&self, case: &str) -> bool {
-        self.case.as_deref().is_none_or(|wanted| wanted == case)
-    }
-}
-
 fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     if let Some(folder) = population::asked_as_child() {
         return runtime.block_on(population::as_child(&folder));
     }
-    let args = Args::parse()?;
-    // Beside the build, and so on a disk: the folder for temporary files may be in memory.
-    let dir = args.dir.clone().unwrap_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).to_path_buf());
-    std::fs::create_dir_all(&dir)?;
-    let dir = tempfile::Builder::new().prefix("turns-").tempdir_in(dir)?;
+    let args = Args::parse(CASES)?;
+    let dir = args.folder("turns-")?;
     println!("{}", process::environment(dir.path())?);
     let mut table = Table::new("turns", args.json.as_deref())?;
     runtime.block_on(run(&args, dir.path(), &mut table))?;

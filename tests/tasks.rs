@@ -124,14 +124,8 @@ async fn a_restart_in_the_middle_of_a_run_fences_ends_and_puts_back() {
     restage.shutdown().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_an_agent_says_too_late_is_kept_as_an_orphan_and_can_be_adopted() {
-    let world = World::new();
-    let script = r#"
-        [ $RESTAGE_STAGE = plan ] && exit 0
-        trap 'echo "{\"restage\":\"output\",\"text\":\"said at last\"}"; exit 0' TERM
-        while :; do echo here; sleep 0.02; done
-    "#;
+/// A task that was restarted under its agent, and the orphan that the agent's last words became.
+async fn said_too_late(world: &World, script: &str) -> (restage::Restage, Task, u64) {
     let (restage, tasks) = world.open(script).await;
     let task = started(&tasks, "t1", "L1").await;
     completed(&task).await;
@@ -146,8 +140,20 @@ async fn what_an_agent_says_too_late_is_kept_as_an_orphan_and_can_be_adopted() {
         assert!(began.elapsed() < Duration::from_secs(30), "the late work is kept");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert_eq!(task.output(&stage("implement")).await.unwrap(), None, "and changes nothing");
     let orphan = task.view().await.unwrap().orphans[0].number;
+    (restage, task, orphan)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_agent_says_too_late_is_kept_as_an_orphan_and_can_be_adopted() {
+    let world = World::new();
+    let script = r#"
+        [ $RESTAGE_STAGE = plan ] && exit 0
+        trap 'echo "{\"restage\":\"output\",\"text\":\"said at last\"}"; exit 0' TERM
+        while :; do echo here; sleep 0.02; done
+    "#;
+    let (restage, task, orphan) = said_too_late(&world, script).await;
+    assert_eq!(task.output(&stage("implement")).await.unwrap(), None, "and changes nothing");
     let Command::Finish { finish, .. } = task.handle().orphan(orphan).await.unwrap() else { panic!("not an end") };
     assert_eq!((finish.outcome, finish.report.output.as_deref()), (Outcome::Interrupted, Some("said at last")));
     task.handle().adopt(orphan).await.unwrap();
@@ -486,20 +492,7 @@ async fn however_much_an_agent_says_too_late_its_end_can_be_adopted() {
         trap 'seq 1 5000; yes "" | head -n 5000; echo "{\"restage\":\"output\",\"text\":\"said at last\"}"; exit 0' TERM
         while :; do echo here; sleep 0.02; done
     "#;
-    let (restage, tasks) = world.open(script).await;
-    let task = started(&tasks, "t1", "L1").await;
-    completed(&task).await;
-    task.run().await.unwrap();
-    let before = task.view().await.unwrap().state.log;
-    task.until(|state| state.log > before + 3).await.unwrap();
-    task.restart(Some(&stage("implement"))).await.unwrap();
-    task.settled().await.unwrap();
-    let began = Instant::now();
-    while task.view().await.unwrap().orphans.is_empty() {
-        assert!(began.elapsed() < Duration::from_secs(30), "the late work is kept");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    let orphan = task.view().await.unwrap().orphans[0].number;
+    let (restage, task, orphan) = said_too_late(&world, script).await;
     task.handle().adopt(orphan).await.unwrap();
     assert_eq!(task.output(&stage("implement")).await.unwrap().as_deref(), Some("said at last"));
     // Any line is found by its number, in the middle of that large chunk too.

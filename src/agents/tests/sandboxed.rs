@@ -130,9 +130,11 @@ fn nothing_of_the_user_can_be_seen() {
     let secret = repository.place.notes().join("secret");
     fs::write(&secret, "secret").unwrap();
     let script = format!(
-        "cat '{}' /etc/shadow /root/.bashrc; ls -A /tmp; ls /home; echo home $HOME; ls $HOME; cat /proc/[0-9]*/comm | grep -vx -e bwrap -e sh -e cat -e grep; \
+        "cat '{}' /etc/shadow; ls -A '{}'; ls /home; echo home $HOME; ls $HOME; \
+         cat /proc/[0-9]*/comm | grep -vx -e bwrap -e sh -e cat -e grep; \
          for pid in /proc/[0-9]*; do tr '\\0' '\\n' < $pid/environ | grep CARGO; done; grep ^CapEff /proc/self/status",
-        secret.display()
+        secret.display(),
+        std::env::temp_dir().display()
     );
     let (lines, _) = follow_all(repository.script(&script, false));
     let seen = texts(&lines, Stream::Out);

@@ -14,4 +14,3 @@ mod probe;
 mod refs;
 mod repo;
 mod scene;
-mod speed;
