@@ -5,6 +5,8 @@ mod agents;
 mod api;
 mod domain;
 mod engine;
+#[cfg(feature = "http")]
+mod http;
 mod runtime;
 mod store;
 #[cfg(feature = "tasks")]

@@ -12,6 +12,7 @@ mod stored;
 pub mod task;
 mod text;
 mod time;
+pub mod workflow;
 pub mod workshop;
 
 pub use entity::{Decision, Digest, Entity, Input, Part, Read, Target, Verb};

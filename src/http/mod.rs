@@ -1,0 +1,1 @@
+//! The server: routes, JSON, who may do what, limits, the event stream. Names the facade, and nothing below it.
