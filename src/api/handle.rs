@@ -105,6 +105,14 @@ impl<E: Entity> Handle<E> {
         handle
     }
 
+    /// Says from where it is asked: an address, for the audit.
+    #[must_use]
+    pub fn from(&self, address: impl Into<String>) -> Self {
+        let mut handle = self.clone();
+        handle.terms.from = Some(address.into());
+        handle
+    }
+
     /// Says why.
     #[must_use]
     pub fn reason(&self, reason: impl Into<String>) -> Self {

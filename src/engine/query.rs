@@ -1,12 +1,12 @@
 //! Reading what is durable without an entity in memory: lists, histories, audits, what is owed and what is due.
 
+use super::audit::Audit;
 use super::codec::{self, Tag};
 use super::content::{self, Page, PageRange};
 use super::instance::{Owed, load_record};
 use super::keys::{self, EntityKeys, class, parse_named, parse_number, parse_timed};
 use super::record::Entry;
 use super::request::{Failure, View};
-use super::seal::Audit;
 use crate::domain::{Entity, EntityId, Generation, StageId, Timestamp};
 use crate::store::{Frame, Position, Store};
 
