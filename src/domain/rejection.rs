@@ -65,6 +65,18 @@ pub enum Rejection {
         /// The number under which the work was kept, if it was work and there was room for it.
         orphan: Option<u64>,
     },
+    /// The writer's claim is over, though nothing went back: somebody else got the task, or it is finished.
+    #[error("{what}: {why}")]
+    Superseded {
+        /// The stage that the work belongs to.
+        stage: StageId,
+        /// What was claimed.
+        what: String,
+        /// What became of it since.
+        why: String,
+        /// The number under which the work was kept, if it was work and there was room for it.
+        orphan: Option<u64>,
+    },
     /// The writer expected another version of the artifact.
     #[error("{what} is at version {actual}, the change was made to version {expected}")]
     VersionMoved {
@@ -145,6 +157,7 @@ impl Rejection {
             Self::Limit { .. } => "limit",
             Self::Conflict { .. } => "conflict",
             Self::Stale { .. } => "stale_generation",
+            Self::Superseded { .. } => "superseded",
             Self::VersionMoved { .. } => "version_moved",
             Self::PlanMoved { .. } => "plan_moved",
             Self::PlanRequired { .. } => "plan_required",
@@ -156,11 +169,12 @@ impl Rejection {
     /// What to do about it, as a sentence; empty where the message says it all.
     pub fn hint(&self) -> String {
         match self {
-            Self::Stale { orphan: Some(n), .. } => {
+            Self::Stale { orphan: Some(n), .. } | Self::Superseded { orphan: Some(n), .. } => {
                 format!(
                     "the work is kept as orphan {n}: look at it, adopt it into the current generation, or discard it"
                 )
             }
+            Self::Superseded { orphan: None, .. } => "leave it, and claim another".into(),
             Self::Stale { orphan: None, .. } => "read the current generation and work under it".into(),
             Self::VersionMoved { .. } => "read the current version, and make the change to that".into(),
             Self::PlanMoved { .. } => "look at the fresh plan and apply it with its token".into(),
