@@ -15,7 +15,7 @@ mod time;
 pub mod workflow;
 pub mod workshop;
 
-pub use entity::{Decision, Digest, Entity, Input, Part, Read, Target, Verb};
+pub use entity::{Decision, Digest, Entity, Input, Owes, Part, Read, Target, Verb};
 pub use fence::{Fence, Generation, Inherit};
 pub use id::{EntityId, StageId};
 pub use plan::{Fate, Plan, PlanLine, PlanToken};
