@@ -29,7 +29,7 @@ use self::shared::Shared;
 use crate::domain::Entity;
 use crate::store::{Position, Store, StoreError};
 
-pub use clock::{Clock, SystemClock, random_id};
+pub use clock::{Clock, SystemClock, random_bytes, random_id};
 pub use effects::EffectHandler;
 pub use error::AskError;
 pub use feed::Feed;
