@@ -157,7 +157,6 @@ impl Runtime {
         &self.inner.shared.store
     }
 
-    #[cfg(feature = "tasks")]
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.inner.shared.clock
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::limits::{LINK_LIFE, LINKS_MAX, SESSION_LIFE, SESSIONS_MAX, TOKENS_MAX};
 use super::*;
-use crate::domain::EntityId;
+use crate::domain::{Digest, EntityId};
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
