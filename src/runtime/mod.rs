@@ -29,6 +29,8 @@ use self::shared::Shared;
 use crate::domain::Entity;
 use crate::store::{Position, Store, StoreError};
 
+#[cfg(feature = "http")]
+pub use clock::Stopwatch;
 pub use clock::{Clock, SystemClock, random_bytes, random_id};
 pub use effects::EffectHandler;
 pub use error::AskError;
