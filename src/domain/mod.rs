@@ -1,5 +1,6 @@
 //! The rules. Pure: no async, no files, no clock, no randomness, and no knowledge of how anything is stored.
 
+pub mod access;
 pub mod batch;
 mod entity;
 mod fence;
