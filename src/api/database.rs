@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-#[cfg(feature = "tasks")]
+#[cfg(any(feature = "http", feature = "tasks"))]
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::error::Error;
+#[cfg(feature = "http")]
+use super::events::Events;
 use super::kind::Kind;
 #[cfg(feature = "tasks")]
 use super::tasks::{TaskOptions, Tasks};
@@ -162,6 +164,8 @@ pub struct Restage {
     folder: Option<Arc<FolderStore>>,
     #[cfg(feature = "tasks")]
     tasks: Arc<OnceLock<Tasks>>,
+    #[cfg(feature = "http")]
+    events: Arc<OnceLock<Events>>,
     path: Option<PathBuf>,
 }
 
@@ -217,6 +221,8 @@ impl Restage {
             path,
             #[cfg(feature = "tasks")]
             tasks: Arc::default(),
+            #[cfg(feature = "http")]
+            events: Arc::default(),
         })
     }
 
@@ -264,6 +270,12 @@ impl Restage {
     /// Everything committed after a position, in order, and then what comes.
     pub fn feed(&self, after: Position) -> Feed {
         Feed(self.runtime.feed(after))
+    }
+
+    /// What happens to all entities, as events of a stable vocabulary, from any offset on. Read once for all who follow.
+    #[cfg(feature = "http")]
+    pub fn events(&self) -> &Events {
+        self.events.get_or_init(|| Events::start(Arc::clone(&self.runtime)))
     }
 
     /// The last durable position: where a feed of what comes from now on begins.

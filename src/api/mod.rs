@@ -2,16 +2,22 @@
 
 mod database;
 mod error;
+#[cfg(feature = "http")]
+pub mod events;
 mod handle;
 mod kind;
 mod maintenance;
 #[cfg(feature = "tasks")]
 mod tasks;
+#[cfg(feature = "http")]
+mod time;
 pub mod transcript;
 mod workshops;
 
 pub use database::{Feed, Options, Restage, Stats};
 pub use error::{Class, Error};
+#[cfg(feature = "http")]
+pub use events::{EventStream, Events};
 pub use handle::{Handle, Receipt};
 pub use kind::Kind;
 pub use maintenance::Unsound;
