@@ -18,6 +18,8 @@ pub mod cli;
 
 #[cfg(feature = "tasks")]
 pub use agents::{AgentConfig, AgentError};
+#[cfg(feature = "http")]
+pub use api::events;
 pub use api::{
     Access, Class, Error, Feed, Handle, Kind, Options, Progress, Receipt, Restage, Stats, Unsound, WentBack, Workshop,
     Workshops,
@@ -30,7 +32,8 @@ pub use domain::{
     Read, Rejection, StageId, Target, Timestamp, Verb, limits, repository, task, workshop,
 };
 pub use engine::{
-    Audit, Change, CodecError, Committed, Entry, Failure, Orphan, Owed, Page, PageRange, Record, Turn, UndoPoint, View,
+    Asked, Audit, Change, CodecError, Committed, Entry, Failure, Orphan, Owed, Page, PageRange, Record, Turn,
+    UndoPoint, View,
 };
 #[cfg(feature = "http")]
 pub use http::{Adjustable, Limits, RunningServer, Server, ServerError, ServerOptions, StopError};

@@ -46,7 +46,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("governor", &["http/"]),
     ("hmac", &["api/"]),
     ("indicatif", &["cli/"]),
-    ("jiff", &["cli/", "http/"]),
+    ("jiff", &["cli/", "http/", "api/time.rs"]),
     ("jsonschema", &["domain/workshop/"]),
     ("metrics", &["http/"]),
     ("metrics_exporter_prometheus", &["http/"]),

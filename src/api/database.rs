@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-#[cfg(feature = "tasks")]
+#[cfg(any(feature = "http", feature = "tasks"))]
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ use tokio::sync::OnceCell;
 
 use super::access::Access;
 use super::error::Error;
+#[cfg(feature = "http")]
+use super::events::Events;
 use super::kind::Kind;
 #[cfg(feature = "tasks")]
 use super::tasks::{TaskOptions, Tasks};
@@ -167,6 +169,8 @@ pub struct Restage {
     access: Arc<OnceCell<Access>>,
     #[cfg(feature = "tasks")]
     tasks: Arc<OnceLock<Tasks>>,
+    #[cfg(feature = "http")]
+    events: Arc<OnceLock<Events>>,
     path: Option<PathBuf>,
 }
 
@@ -223,6 +227,8 @@ impl Restage {
             access: Arc::default(),
             #[cfg(feature = "tasks")]
             tasks: Arc::default(),
+            #[cfg(feature = "http")]
+            events: Arc::default(),
         })
     }
 
@@ -311,6 +317,12 @@ impl Restage {
     /// Everything committed after a position, in order, and then what comes.
     pub fn feed(&self, after: Position) -> Feed {
         Feed(self.runtime.feed(after))
+    }
+
+    /// What happens to all entities, as events of a stable vocabulary, from any offset on. Read once for all who follow.
+    #[cfg(feature = "http")]
+    pub fn events(&self) -> &Events {
+        self.events.get_or_init(|| Events::start(Arc::clone(&self.runtime)))
     }
 
     /// The last durable position: where a feed of what comes from now on begins.

@@ -3,17 +3,23 @@
 pub mod access;
 mod database;
 mod error;
+#[cfg(feature = "http")]
+pub mod events;
 mod handle;
 mod kind;
 mod maintenance;
 #[cfg(feature = "tasks")]
 mod tasks;
+#[cfg(feature = "http")]
+mod time;
 pub mod transcript;
 mod workshops;
 
 pub use access::Access;
 pub use database::{Feed, Options, Restage, Stats};
 pub use error::{Class, Error};
+#[cfg(feature = "http")]
+pub use events::{EventStream, Events};
 pub use handle::{Handle, Receipt};
 pub use kind::Kind;
 pub use maintenance::Unsound;

@@ -103,6 +103,18 @@ impl Workshop {
         self.with(self.handle.key(key))
     }
 
+    /// Says where from: an address, and which token.
+    #[must_use]
+    pub fn from(&self, place: impl Into<String>) -> Self {
+        self.with(self.handle.from(place))
+    }
+
+    /// Has what is asked done only at this revision.
+    #[must_use]
+    pub fn expect(&self, revision: u64) -> Self {
+        self.with(self.handle.expect(revision))
+    }
+
     /// Has a verb done only if nothing moved since the plan of this token.
     #[must_use]
     pub fn plan(&self, token: PlanToken) -> Self {

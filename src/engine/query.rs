@@ -58,6 +58,24 @@ impl Committed {
         let entry = codec::decode(Tag::Journal, &self.bytes).ok()?;
         Some(Turn { revision: self.revision, entry })
     }
+
+    /// When the turn was, who asked for it, and why: what every kind has, also one that this program does not know.
+    pub fn asked(&self) -> Option<Asked> {
+        // The order is that of `Entry`.
+        let (at, by, reason) = codec::decode_start(Tag::Journal, &self.bytes).ok()?;
+        Some(Asked { at, by, reason })
+    }
+}
+
+/// When a turn was, who asked for it, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: String,
+    /// Why, if they said.
+    pub reason: Option<String>,
 }
 
 /// A kind, an entity of it, and the number of something that it has.

@@ -29,6 +29,8 @@ pub(in crate::http) trait Asked: Sized {
     fn reason(&self, reason: &str) -> Self;
     fn key(&self, key: &str) -> Self;
     fn plan(&self, token: PlanToken) -> Self;
+    fn from(&self, place: &str) -> Self;
+    fn expect(&self, revision: u64) -> Self;
 }
 
 /// The builders that every handle of the facade has.
@@ -50,6 +52,14 @@ macro_rules! asked {
             fn plan(&self, token: PlanToken) -> Self {
                 <$handle>::plan(self, token)
             }
+
+            fn from(&self, place: &str) -> Self {
+                <$handle>::from(self, place)
+            }
+
+            fn expect(&self, revision: u64) -> Self {
+                <$handle>::expect(self, revision)
+            }
         }
     };
 }
@@ -61,9 +71,12 @@ asked!(Task);
 impl Terms {
     /// The handle, asked by this caller under these terms.
     pub(in crate::http) fn handle<H: Asked>(&self, handle: &H, caller: &Caller) -> H {
-        let handle = handle.by(&caller.name);
-        match &self.key {
-            Some(key) => handle.key(key),
+        let mut handle = handle.by(&caller.name).from(&caller.from);
+        if let Some(key) = &self.key {
+            handle = handle.key(key);
+        }
+        match self.revision {
+            Some(revision) => handle.expect(revision),
             None => handle,
         }
     }
