@@ -325,6 +325,12 @@ impl Restage {
         self.events.get_or_init(|| Events::start(Arc::clone(&self.runtime)))
     }
 
+    /// What carries everything.
+    #[cfg(feature = "http")]
+    pub(in crate::api) fn runtime(&self) -> &Arc<Runtime> {
+        &self.runtime
+    }
+
     /// The last durable position: where a feed of what comes from now on begins.
     pub fn durable(&self) -> Position {
         self.runtime.store().durable()

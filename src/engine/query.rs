@@ -136,6 +136,23 @@ pub fn history<E: Entity>(store: &dyn Store, id: &EntityId, after: u64, most: us
     })
 }
 
+/// Turns of an entity of any kind after a revision, in order. They say nothing about where in the feed they are.
+pub fn turns(store: &dyn Store, kind: &str, id: &EntityId, after: u64, most: usize) -> Result<Vec<Committed>, Failure> {
+    let after = keys::numbered(class::JOURNAL, kind, id, after);
+    let prefix = after[..after.len() - size_of::<u64>()].to_vec();
+    let mut turns = Vec::new();
+    if most == 0 {
+        return Ok(turns);
+    }
+    content::each_key(store, &prefix, Some(after), |key, bytes| {
+        let (kind, id, bytes) = (kind.to_owned(), id.clone(), bytes.to_vec());
+        let revision = parse_number(&key[prefix.len()..]).unwrap_or_default();
+        turns.push(Committed { position: Position::default(), is_last: true, kind, id, revision, bytes });
+        turns.len() < most
+    })?;
+    Ok(turns)
+}
+
 /// Audit entries of an entity after a revision, in order.
 pub fn audit<E: Entity>(store: &dyn Store, id: &EntityId, after: u64, most: usize) -> Result<Vec<Audit>, Failure> {
     numbered(store, &EntityKeys::new(E::KIND, id.clone()), class::AUDIT, after, most, |keys, _, bytes| {

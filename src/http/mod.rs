@@ -1,8 +1,10 @@
 //! The server: routes, JSON, who may do what, limits, the event stream. Names the facade, and nothing below it.
 
+mod address;
 mod answer;
 mod body;
 mod caller;
+mod confirm;
 mod edge;
 mod health;
 mod openapi;

@@ -8,8 +8,9 @@ use actix_web::{FromRequest, HttpRequest};
 
 use super::caller::Caller;
 use super::problem::{Answer, Problem};
+use super::state::App;
 use super::wire::Why;
-use crate::api::{Entity, Handle, PlanToken, Task, Workshop, limits};
+use crate::api::{Entity, EntityId, Handle, PlanToken, Task, Workshop, limits};
 
 /// The header that gives a request a key.
 pub(in crate::http) const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -91,6 +92,22 @@ impl Terms {
             handle = handle.plan(PlanToken(token.clone()));
         }
         handle
+    }
+
+    /// The id of something that is to be made: the one that was given, else one that the key always leads to, so that
+    /// asking again makes no second one, else a new one.
+    pub(in crate::http) fn new_id(
+        &self,
+        app: &App,
+        kind: &str,
+        given: Option<&str>,
+        caller: &Caller,
+    ) -> Answer<EntityId> {
+        let seed = self.key.as_ref().map(|key| format!("{}\0{key}", caller.name));
+        match given {
+            Some(id) => Ok(EntityId::new(id)?),
+            None => Ok(app.restage.new_id(kind, seed.as_deref())?),
+        }
     }
 
     fn of(headers: &HeaderMap) -> Answer<Self> {

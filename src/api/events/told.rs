@@ -126,7 +126,8 @@ pub(super) fn written(event: Event) -> Option<Told> {
     }
 }
 
-fn tell(turn: &Committed) -> Vec<Event> {
+/// The events of a turn: one at least.
+pub(super) fn tell(turn: &Committed) -> Vec<Event> {
     let said = match turn.kind.as_str() {
         WorkshopKind::KIND => said_of::<WorkshopKind>(turn),
         TaskKind::KIND => said_of::<TaskKind>(turn),

@@ -1,5 +1,17 @@
 //! All routes: a file for each resource, a line for each file.
 
+mod entity;
+mod kept;
+mod repositories;
+mod step_verbs;
+mod steps;
+mod task_content;
+mod task_verbs;
+mod tasks;
+mod templates;
+mod transcripts;
+mod workshops;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -11,6 +23,16 @@ use super::{health, openapi};
 pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
     config.configure(health::routes);
     config.configure(openapi::routes);
+    config.configure(kept::routes);
+    config.configure(repositories::routes);
+    config.configure(step_verbs::routes);
+    config.configure(steps::routes);
+    config.configure(task_content::routes);
+    config.configure(task_verbs::routes);
+    config.configure(tasks::routes);
+    config.configure(templates::routes);
+    config.configure(transcripts::routes);
+    config.configure(workshops::routes);
 }
 
 /// Answers what no route takes.
