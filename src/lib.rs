@@ -25,11 +25,13 @@ pub use api::{
     Class, Error, Feed, Handle, Kind, Options, Progress, Receipt, Restage, Stats, Unsound, WentBack, Workshop,
     Workshops,
 };
+#[cfg(feature = "http")]
+pub use api::{Trial, WebhookChange, WebhookHosts, Webhooks};
 #[cfg(feature = "tasks")]
 pub use api::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
 pub use domain::{
     Decision, Digest, Entity, EntityId, Fate, Fence, Generation, Inherit, Input, Part, Plan, PlanLine, PlanToken, Read,
-    Rejection, StageId, Target, Timestamp, Verb, limits, repository, task, workshop,
+    Rejection, StageId, Target, Timestamp, Verb, limits, repository, task, webhook, workshop,
 };
 pub use engine::{
     Asked, Audit, Change, CodecError, Committed, Entry, Failure, Orphan, Owed, Page, PageRange, Record, Turn,

@@ -52,7 +52,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("metrics_exporter_prometheus", &["http/"]),
     ("process_wrap", &["agents/", "cli/"]),
     ("reqwest", &["api/webhooks/", "cli/"]),
-    ("rustls", &["http/", "cli/"]),
+    ("rustls", &["api/webhooks/", "http/", "cli/"]),
     ("rustix", &["store/", "runtime/", "vcs/", "agents/"]),
     ("serde", &[]),
     ("serde_json", &[]),

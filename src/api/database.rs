@@ -12,6 +12,8 @@ use super::events::Events;
 use super::kind::Kind;
 #[cfg(feature = "tasks")]
 use super::tasks::{TaskOptions, Tasks};
+#[cfg(feature = "http")]
+use super::webhooks::{WebhookHosts, Webhooks};
 use super::workshops::Workshops;
 use crate::domain::Entity;
 #[cfg(feature = "tasks")]
@@ -276,6 +278,15 @@ impl Restage {
     #[cfg(feature = "http")]
     pub fn events(&self) -> &Events {
         self.events.get_or_init(|| Events::start(Arc::clone(&self.runtime)))
+    }
+
+    /// Events sent to other programs. [`Webhooks::serve`] begins to.
+    ///
+    /// # Errors
+    /// Another kind is in use under the name of webhooks.
+    #[cfg(feature = "http")]
+    pub fn webhooks(&self, hosts: WebhookHosts) -> Result<Webhooks, Error> {
+        Ok(Webhooks::new(self.kind()?, self.events().clone(), hosts, Arc::clone(&self.runtime)))
     }
 
     /// The last durable position: where a feed of what comes from now on begins.

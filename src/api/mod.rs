@@ -12,6 +12,8 @@ mod tasks;
 #[cfg(feature = "http")]
 mod time;
 pub mod transcript;
+#[cfg(feature = "http")]
+mod webhooks;
 mod workshops;
 
 pub use database::{Feed, Options, Restage, Stats};
@@ -23,6 +25,8 @@ pub use kind::Kind;
 pub use maintenance::Unsound;
 #[cfg(feature = "tasks")]
 pub use tasks::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
+#[cfg(feature = "http")]
+pub use webhooks::{Trial, WebhookChange, WebhookHosts, Webhooks};
 pub use workshops::{Progress, WentBack, Workshop, Workshops};
 
 /// What the facade's signatures name, for the command line: it may name nothing below.

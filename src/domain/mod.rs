@@ -12,6 +12,7 @@ mod stored;
 pub mod task;
 mod text;
 mod time;
+pub mod webhook;
 pub mod workflow;
 pub mod workshop;
 
