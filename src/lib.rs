@@ -20,15 +20,15 @@ pub mod cli;
 pub use agents::{AgentConfig, AgentError};
 #[cfg(feature = "http")]
 pub use api::events;
-pub use api::transcript;
 pub use api::{
-    Class, Error, Feed, Handle, Kind, Options, Progress, Receipt, Restage, Stats, Unsound, WentBack, Workshop,
+    Access, Class, Error, Feed, Handle, Kind, Options, Progress, Receipt, Restage, Stats, Unsound, WentBack, Workshop,
     Workshops,
 };
 #[cfg(feature = "http")]
 pub use api::{Trial, WebhookChange, WebhookHosts, Webhooks};
 #[cfg(feature = "tasks")]
 pub use api::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
+pub use api::{access, transcript};
 pub use domain::{
     Decision, Digest, Entity, EntityId, Fate, Fence, Generation, Inherit, Input, Part, Plan, PlanLine, PlanToken, Read,
     Rejection, StageId, Target, Timestamp, Verb, limits, repository, task, webhook, workshop,
@@ -37,6 +37,8 @@ pub use engine::{
     Asked, Audit, Change, CodecError, Committed, Entry, Failure, Orphan, Owed, Page, PageRange, Record, Turn,
     UndoPoint, View,
 };
+#[cfg(feature = "http")]
+pub use http::{Adjustable, Limits, RunningServer, Server, ServerError, ServerOptions, StopError};
 pub use runtime::{Clock, EffectHandler, SystemClock};
 pub use store::{BackupInfo, Finding, IndexState, LogStats, Position, StoreError, UpTo, VerifyReport};
 #[cfg(feature = "tasks")]

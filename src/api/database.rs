@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
+
+use super::access::Access;
 use super::error::Error;
 #[cfg(feature = "http")]
 use super::events::Events;
@@ -164,6 +167,7 @@ pub struct Stats {
 pub struct Restage {
     runtime: Arc<Runtime>,
     folder: Option<Arc<FolderStore>>,
+    access: Arc<OnceCell<Access>>,
     #[cfg(feature = "tasks")]
     tasks: Arc<OnceLock<Tasks>>,
     #[cfg(feature = "http")]
@@ -221,11 +225,17 @@ impl Restage {
             runtime,
             folder,
             path,
+            access: Arc::default(),
             #[cfg(feature = "tasks")]
             tasks: Arc::default(),
             #[cfg(feature = "http")]
             events: Arc::default(),
         })
+    }
+
+    /// Where time comes from.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        self.runtime.clock()
     }
 
     /// The entities of a kind.
@@ -242,6 +252,14 @@ impl Restage {
     /// Another kind is in use under the name of workshops.
     pub fn workshops(&self) -> Result<Workshops, Error> {
         Ok(Workshops::new(self.kind()?))
+    }
+
+    /// Who may call a server of this folder.
+    ///
+    /// # Errors
+    /// Another kind is in use under the name of access; the store's.
+    pub async fn access(&self) -> Result<Access, Error> {
+        self.access.get_or_try_init(|| async { Access::open(self.kind()?).await }).await.cloned()
     }
 
     /// The tasks. Options are taken when this is first called; later calls give the same tasks.

@@ -1,5 +1,6 @@
 //! The typed facade that embedders and the command line use. The one place where errors become codes for people.
 
+pub mod access;
 mod database;
 mod error;
 #[cfg(feature = "http")]
@@ -16,6 +17,7 @@ pub mod transcript;
 mod webhooks;
 mod workshops;
 
+pub use access::Access;
 pub use database::{Feed, Options, Restage, Stats};
 pub use error::{Class, Error};
 #[cfg(feature = "http")]
@@ -29,15 +31,19 @@ pub use tasks::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOpti
 pub use webhooks::{Trial, WebhookChange, WebhookHosts, Webhooks};
 pub use workshops::{Progress, WentBack, Workshop, Workshops};
 
-/// What the facade's signatures name, for the command line: it may name nothing below.
-#[cfg(feature = "cli")]
+/// What the facade's signatures name, for the command line and the server: they may name nothing below.
+#[cfg(any(feature = "cli", feature = "http"))]
+#[cfg_attr(not(all(feature = "cli", feature = "http")), allow(unused_imports, reason = "each names its own part"))]
 mod named {
     pub(crate) use crate::agents::{AgentConfig, AgentSpec};
     pub(crate) use crate::domain::repository::RepositoryFacts;
     pub(crate) use crate::domain::{
-        Entity, EntityId, Fate, Generation, Plan, PlanToken, Rejection, StageId, Timestamp, limits, task, workshop,
+        Entity, EntityId, Fate, Generation, Plan, PlanLine, PlanToken, Rejection, StageId, Timestamp, limits, task,
+        workshop,
     };
     pub(crate) use crate::engine::{Change, Orphan, Turn, UndoPoint, View};
+    #[cfg(feature = "http")]
+    pub(crate) use crate::runtime::Stopwatch;
     pub(crate) use crate::runtime::{Clock, SystemClock};
     pub(crate) use crate::store::{BackupInfo, IndexState, Position, UpTo, VerifyReport};
     #[cfg(test)]
@@ -45,5 +51,6 @@ mod named {
     pub(crate) use crate::vcs::{Look, Stays};
 }
 
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "cli", feature = "http"))]
+#[cfg_attr(not(all(feature = "cli", feature = "http")), allow(unused_imports, reason = "each names its own part"))]
 pub(crate) use named::*;

@@ -29,7 +29,9 @@ use self::shared::Shared;
 use crate::domain::Entity;
 use crate::store::{Position, Store, StoreError};
 
-pub use clock::{Clock, SystemClock, random_id};
+#[cfg(feature = "http")]
+pub use clock::Stopwatch;
+pub use clock::{Clock, SystemClock, random_bytes, random_id};
 pub use effects::EffectHandler;
 pub use error::AskError;
 pub use feed::Feed;
@@ -160,7 +162,6 @@ impl Runtime {
         &self.inner.shared.store
     }
 
-    #[cfg(feature = "tasks")]
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.inner.shared.clock
     }
