@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
+
+use super::access::Access;
 use super::error::Error;
 use super::kind::Kind;
 #[cfg(feature = "tasks")]
@@ -15,7 +18,7 @@ use crate::domain::Entity;
 #[cfg(feature = "tasks")]
 use crate::domain::Rejection;
 use crate::engine::{Committed, EngineOptions};
-use crate::runtime::{self, Clock, Runtime, RuntimeOptions, SystemClock, random_id};
+use crate::runtime::{self, Clock, KindStats, Runtime, RuntimeOptions, SystemClock, random_id};
 use crate::store::{
     BackupInfo, FolderOptions, FolderStore, LogOptions, LogStats, MemoryStore, Position, SledOptions, Store,
     StoreError, StoreId, open_folder,
@@ -138,14 +141,12 @@ impl Feed {
     }
 }
 
-/// Figures of an open data folder.
+/// Figures of an open data folder. Groups, frames and the time it takes to sync them are in [`log`](Self::log).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Entities in memory, by kind.
-    pub active: Vec<(&'static str, usize)>,
-    /// How often drafts could not be stored and were tried again.
-    pub draft_retries: u64,
+    /// Figures of each kind that is in use, by name.
+    pub kinds: Vec<KindStats>,
     /// The last durable position.
     pub durable: Position,
     /// What the log has done since it was opened; `None` for a store in memory.
@@ -160,6 +161,7 @@ pub struct Stats {
 pub struct Restage {
     runtime: Arc<Runtime>,
     folder: Option<Arc<FolderStore>>,
+    access: Arc<OnceCell<Access>>,
     #[cfg(feature = "tasks")]
     tasks: Arc<OnceLock<Tasks>>,
     path: Option<PathBuf>,
@@ -215,6 +217,7 @@ impl Restage {
             runtime,
             folder,
             path,
+            access: Arc::default(),
             #[cfg(feature = "tasks")]
             tasks: Arc::default(),
         })
@@ -239,6 +242,14 @@ impl Restage {
     /// Another kind is in use under the name of workshops.
     pub fn workshops(&self) -> Result<Workshops, Error> {
         Ok(Workshops::new(self.kind()?))
+    }
+
+    /// Who may call a server of this folder.
+    ///
+    /// # Errors
+    /// Another kind is in use under the name of access; the store's.
+    pub async fn access(&self) -> Result<Access, Error> {
+        self.access.get_or_try_init(|| async { Access::open(self.kind()?).await }).await.cloned()
     }
 
     /// The tasks. Options are taken when this is first called; later calls give the same tasks.
@@ -279,8 +290,7 @@ impl Restage {
     /// Figures of this moment.
     pub fn stats(&self) -> Stats {
         Stats {
-            active: self.runtime.active(),
-            draft_retries: self.runtime.draft_retries(),
+            kinds: self.runtime.stats(),
             durable: self.runtime.store().durable(),
             log: self.folder.as_ref().map(|folder| folder.stats()),
             failure: self.folder.as_ref().and_then(|folder| folder.failure()),
