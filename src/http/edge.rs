@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{HttpMessage as _, HttpResponse};
@@ -76,7 +77,7 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
             return Err(prepared(&Problem::internal(), &id));
         }
     };
-    log(&answer, method.as_str(), &id, &watch);
+    record(&app, &answer, &method, &id, watch.time());
     Ok(dressed(answer, &id))
 }
 
@@ -182,20 +183,16 @@ fn made_id() -> Arc<str> {
     id.into()
 }
 
-fn log<B>(answer: &ServiceResponse<B>, method: &str, id: &str, watch: &Stopwatch) {
-    if !tracing::enabled!(tracing::Level::INFO) {
-        return;
-    }
+/// The figures, and the line in the log: of the route, not the path, and never of what was sent.
+fn record<B>(app: &App, answer: &ServiceResponse<B>, method: &Method, id: &str, took: Duration) {
     let request = answer.request();
     let route = request.match_pattern();
-    let extensions = request.extensions();
-    tracing::info!(
-        method,
-        route = route.as_deref().unwrap_or("-"),
-        status = answer.status().as_u16(),
-        ms = watch.time().as_micros() as f64 / 1_000.0,
-        request_id = id,
-        who = extensions.get::<Who>().map_or("-", |who| who.0.as_str()),
-        "request"
-    );
+    let route = route.as_deref().unwrap_or("none");
+    let status = answer.status().as_u16();
+    app.metrics.request(method, route, status, took);
+    if tracing::enabled!(tracing::Level::INFO) {
+        let extensions = request.extensions();
+        let who = extensions.get::<Who>().map_or("-", |who| who.0.as_str());
+        tracing::info!(%method, route, status, us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX), request_id = id, who, "request");
+    }
 }

@@ -3,8 +3,10 @@
 mod answer;
 mod body;
 mod caller;
+mod docs;
 mod edge;
 mod health;
+mod metrics;
 mod openapi;
 mod options;
 mod page;
@@ -13,7 +15,9 @@ mod routes;
 mod server;
 mod state;
 mod terms;
+mod tls;
 mod wire;
 
 pub use options::{Adjustable, Limits, ServerOptions};
 pub use server::{RunningServer, Server, ServerError, StopError};
+pub use tls::{TlsError, TlsFiles};

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicUsize;
 use actix_web::web::Bytes;
 use tokio::sync::watch;
 
+use super::metrics::Metrics;
 use super::options::{Adjustable, ServerOptions};
 use crate::api::{Error, Restage, TaskOptions, Tasks, Timestamp, Workshops};
 
@@ -19,6 +20,7 @@ pub(in crate::http) struct App {
     pub(in crate::http) life: Life,
     /// The OpenAPI document.
     pub(in crate::http) document: Bytes,
+    pub(in crate::http) metrics: Metrics,
     /// Requests that are being handled.
     pub(in crate::http) under_way: Arc<AtomicUsize>,
     adjustable: watch::Sender<Arc<Adjustable>>,
@@ -32,6 +34,7 @@ impl App {
             restage,
             life: Life::default(),
             document,
+            metrics: Metrics::new(),
             under_way: Arc::default(),
             adjustable: watch::Sender::new(Arc::new(options.adjustable.clone())),
             options: Arc::new(options),

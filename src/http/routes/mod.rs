@@ -5,12 +5,14 @@ use actix_web::{HttpRequest, HttpResponse};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::problem::{Answer, Problem};
-use super::{health, openapi};
+use super::{docs, health, metrics, openapi};
 
 /// Everything the server answers to.
 pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
     config.configure(health::routes);
+    config.configure(metrics::routes);
     config.configure(openapi::routes);
+    config.configure(docs::routes);
 }
 
 /// Answers what no route takes.
