@@ -32,6 +32,8 @@ pub use domain::{
 pub use engine::{
     Audit, Change, CodecError, Committed, Entry, Failure, Orphan, Owed, Page, PageRange, Record, Turn, UndoPoint, View,
 };
+#[cfg(feature = "http")]
+pub use http::{Adjustable, Limits, RunningServer, Server, ServerError, ServerOptions, StopError};
 pub use runtime::{Clock, EffectHandler, SystemClock};
 pub use store::{BackupInfo, Finding, IndexState, LogStats, Position, StoreError, UpTo, VerifyReport};
 #[cfg(feature = "tasks")]

@@ -220,6 +220,11 @@ impl Restage {
         })
     }
 
+    /// Where time comes from.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        self.runtime.clock()
+    }
+
     /// The entities of a kind.
     ///
     /// # Errors

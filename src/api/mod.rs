@@ -19,15 +19,19 @@ pub use maintenance::Unsound;
 pub use tasks::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
 pub use workshops::{Progress, WentBack, Workshop, Workshops};
 
-/// What the facade's signatures name, for the command line: it may name nothing below.
-#[cfg(feature = "cli")]
+/// What the facade's signatures name, for the command line and the server: they may name nothing below.
+#[cfg(any(feature = "cli", feature = "http"))]
+#[cfg_attr(not(all(feature = "cli", feature = "http")), allow(unused_imports, reason = "each names its own part"))]
 mod named {
     pub(crate) use crate::agents::{AgentConfig, AgentSpec};
     pub(crate) use crate::domain::repository::RepositoryFacts;
     pub(crate) use crate::domain::{
-        Entity, EntityId, Fate, Generation, Plan, PlanToken, Rejection, StageId, Timestamp, limits, task, workshop,
+        Entity, EntityId, Fate, Generation, Plan, PlanLine, PlanToken, Rejection, StageId, Timestamp, limits, task,
+        workshop,
     };
     pub(crate) use crate::engine::{Change, Orphan, Turn, UndoPoint, View};
+    #[cfg(feature = "http")]
+    pub(crate) use crate::runtime::Stopwatch;
     pub(crate) use crate::runtime::{Clock, SystemClock};
     pub(crate) use crate::store::{BackupInfo, IndexState, Position, UpTo, VerifyReport};
     #[cfg(test)]
@@ -35,5 +39,6 @@ mod named {
     pub(crate) use crate::vcs::{Look, Stays};
 }
 
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "cli", feature = "http"))]
+#[cfg_attr(not(all(feature = "cli", feature = "http")), allow(unused_imports, reason = "each names its own part"))]
 pub(crate) use named::*;

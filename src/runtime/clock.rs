@@ -53,6 +53,24 @@ impl Moment {
     }
 }
 
+/// Measures how long something takes.
+#[cfg(feature = "http")]
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Moment);
+
+#[cfg(feature = "http")]
+impl Stopwatch {
+    /// Begins to measure.
+    pub fn start() -> Self {
+        Self(Moment::current())
+    }
+
+    /// The time since it began.
+    pub fn time(&self) -> Duration {
+        self.0.ago()
+    }
+}
+
 /// Sixteen random bytes, to tell one store from every other.
 ///
 /// # Errors

@@ -29,6 +29,8 @@ use self::shared::Shared;
 use crate::domain::Entity;
 use crate::store::{Position, Store, StoreError};
 
+#[cfg(feature = "http")]
+pub use clock::Stopwatch;
 pub use clock::{Clock, SystemClock, random_id};
 pub use effects::EffectHandler;
 pub use error::AskError;
@@ -157,7 +159,6 @@ impl Runtime {
         &self.inner.shared.store
     }
 
-    #[cfg(feature = "tasks")]
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.inner.shared.clock
     }

@@ -1,0 +1,201 @@
+//! What every request and every answer passes: its id, the limit of requests under way, the form of errors, headers,
+//! the line in the log. One layer, because it lies on the path of everything.
+
+use std::fmt::Write as _;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{HttpMessage as _, HttpResponse};
+use futures_util::FutureExt as _;
+
+use super::problem::{self, Problem};
+use super::state::App;
+use crate::api::Stopwatch;
+
+/// The header that names a request in the log.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Longest id of a request that is taken from outside.
+const REQUEST_ID_BYTES_MAX: usize = 64;
+/// How it is with the server can be asked however much it has to do.
+const ALWAYS: [&str; 4] = ["/livez", "/readyz", "/version", "/metrics"];
+/// What an answer says of itself to a browser, unless its handler said otherwise.
+const HEADERS: [(HeaderName, &str); 4] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+/// Names the request in the log and in problems.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct RequestId(pub(in crate::http) Arc<str>);
+
+/// Who sent the request, once that is known: for the log.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct Who(pub(in crate::http) String);
+
+/// Handles a request.
+pub(in crate::http) async fn pass<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    let watch = Stopwatch::start();
+    let id = request_id(request.headers());
+    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
+    let method = request.method().clone();
+    let Some(app) = request.app_data::<Data<App>>().map(|app| Data::clone(app)) else {
+        return Err(Problem::internal().into());
+    };
+    let Some(under_way) = UnderWay::enter(&app, request.path()) else {
+        let busy = Problem::unavailable("busy", "the server has too much to do").hint("wait a moment and ask again");
+        return Ok(dressed(request.into_response(busy.response(&id)).map_into_right_body(), &id));
+    };
+    let handled = AssertUnwindSafe(next.call(request)).catch_unwind().await;
+    drop(under_way);
+    let answer = match handled {
+        Ok(Ok(answer)) if is_plain_error(answer.response()) => {
+            let problem = problem_of(answer.response());
+            let (request, _) = answer.into_parts();
+            ServiceResponse::new(request, problem.response(&id)).map_into_right_body()
+        }
+        Ok(Ok(answer)) => answer.map_into_left_body(),
+        Ok(Err(error)) => return Err(prepared(&problem_of_error(&error), &id)),
+        Err(_) => {
+            tracing::error!(%method, request_id = %id, "a handler panicked: this is a defect");
+            return Err(prepared(&Problem::internal(), &id));
+        }
+    };
+    log(&answer, method.as_str(), &id, &watch);
+    Ok(dressed(answer, &id))
+}
+
+/// One request under way.
+struct UnderWay(Option<Arc<AtomicUsize>>);
+
+impl UnderWay {
+    fn enter(app: &App, path: &str) -> Option<Self> {
+        if ALWAYS.contains(&path) {
+            return Some(Self(None));
+        }
+        let before = app.under_way.fetch_add(1, Ordering::AcqRel);
+        // Counted out again when it is dropped.
+        let entered = Self(Some(Arc::clone(&app.under_way)));
+        (before < app.options.limits.requests).then_some(entered)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let Some(count) = &self.0 {
+            count.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+/// An error that is not in the form of a problem yet.
+fn is_plain_error<B>(answer: &HttpResponse<B>) -> bool {
+    let status = answer.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    is_error && answer.headers().get(header::CONTENT_TYPE).is_none_or(|of| of != problem::MEDIA_TYPE)
+}
+
+/// The problem that an answer stands for.
+fn problem_of<B>(answer: &HttpResponse<B>) -> Problem {
+    match answer.error() {
+        Some(error) => problem_of_error(error),
+        None => of_status(answer.status(), None),
+    }
+}
+
+fn problem_of_error(error: &actix_web::Error) -> Problem {
+    match error.as_error::<Problem>() {
+        Some(problem) => problem.clone(),
+        None => of_status(error.as_response_error().status_code(), Some(error.to_string())),
+    }
+}
+
+/// What the framework refused.
+fn of_status(status: StatusCode, detail: Option<String>) -> Problem {
+    if status.is_server_error() {
+        return Problem::internal();
+    }
+    let code = match status {
+        StatusCode::NOT_FOUND => "no_such_route",
+        StatusCode::METHOD_NOT_ALLOWED => "method",
+        StatusCode::PAYLOAD_TOO_LARGE => "body_too_large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "media_type",
+        StatusCode::REQUEST_TIMEOUT => "slow_body",
+        _ => "request",
+    };
+    let reason = || format!("the request was refused: {}", status.canonical_reason().unwrap_or("error"));
+    Problem::new(status, code, detail.unwrap_or_else(reason))
+}
+
+/// An error that carries its answer, for where there is no request any more to answer.
+fn prepared(problem: &Problem, id: &str) -> actix_web::Error {
+    let mut answer = problem.response(id);
+    dress(answer.headers_mut(), id);
+    InternalError::from_response("answered", answer).into()
+}
+
+fn dressed<B>(mut answer: ServiceResponse<B>, id: &str) -> ServiceResponse<B> {
+    dress(answer.headers_mut(), id);
+    answer
+}
+
+fn dress(headers: &mut HeaderMap, id: &str) {
+    for (name, value) in HEADERS {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+}
+
+/// The id that came with the request, if it has a form that can go into logs; else one of ours.
+fn request_id(headers: &HeaderMap) -> Arc<str> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let given = given.filter(|id| (1..=REQUEST_ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(allowed));
+    given.map_or_else(made_id, Arc::from)
+}
+
+/// Unique in this process; what came before it, its log tells apart by time.
+fn made_id() -> Arc<str> {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let mut id = String::with_capacity(20);
+    // A string takes all that is written to it.
+    let _ = write!(id, "r{:x}", NEXT.fetch_add(1, Ordering::Relaxed));
+    id.into()
+}
+
+fn log<B>(answer: &ServiceResponse<B>, method: &str, id: &str, watch: &Stopwatch) {
+    if !tracing::enabled!(tracing::Level::INFO) {
+        return;
+    }
+    let request = answer.request();
+    let route = request.match_pattern();
+    let extensions = request.extensions();
+    tracing::info!(
+        method,
+        route = route.as_deref().unwrap_or("-"),
+        status = answer.status().as_u16(),
+        ms = watch.time().as_micros() as f64 / 1_000.0,
+        request_id = id,
+        who = extensions.get::<Who>().map_or("-", |who| who.0.as_str()),
+        "request"
+    );
+}

@@ -1,0 +1,24 @@
+//! All routes: a file for each resource, a line for each file.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::problem::{Answer, Problem};
+use super::{health, openapi};
+
+/// Everything the server answers to.
+pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
+    config.configure(health::routes);
+    config.configure(openapi::routes);
+}
+
+/// Answers what no route takes.
+pub(in crate::http) async fn unknown(request: HttpRequest) -> Answer<HttpResponse> {
+    if request.match_pattern().is_some() {
+        let detail = format!("{} can't be asked of this", request.method());
+        return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail).hint("see /docs for what can"));
+    }
+    let problem = Problem::new(StatusCode::NOT_FOUND, "no_such_route", "there is no such route");
+    Err(problem.hint("see /docs for all there are"))
+}

@@ -1,0 +1,96 @@
+//! What every handler has at hand.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use actix_web::web::Bytes;
+use tokio::sync::watch;
+
+use super::options::{Adjustable, ServerOptions};
+use crate::api::{Error, Restage, TaskOptions, Tasks, Timestamp, Workshops};
+
+/// What every handler has at hand. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct App {
+    pub(in crate::http) restage: Restage,
+    pub(in crate::http) workshops: Workshops,
+    pub(in crate::http) tasks: Tasks,
+    pub(in crate::http) options: Arc<ServerOptions>,
+    pub(in crate::http) life: Life,
+    /// The OpenAPI document.
+    pub(in crate::http) document: Bytes,
+    /// Requests that are being handled.
+    pub(in crate::http) under_way: Arc<AtomicUsize>,
+    adjustable: watch::Sender<Arc<Adjustable>>,
+}
+
+impl App {
+    pub(in crate::http) fn new(restage: Restage, options: ServerOptions, document: Bytes) -> Result<Self, Error> {
+        Ok(Self {
+            workshops: restage.workshops()?,
+            tasks: restage.tasks(TaskOptions::default())?,
+            restage,
+            life: Life::default(),
+            document,
+            under_way: Arc::default(),
+            adjustable: watch::Sender::new(Arc::new(options.adjustable.clone())),
+            options: Arc::new(options),
+        })
+    }
+
+    /// What time it is.
+    pub(in crate::http) fn now(&self) -> Timestamp {
+        self.restage.clock().now()
+    }
+
+    /// What can change while the server runs, as it is now.
+    pub(in crate::http) fn adjustable(&self) -> Arc<Adjustable> {
+        Arc::clone(&self.adjustable.borrow())
+    }
+
+    pub(in crate::http) fn adjust(&self, adjustable: Adjustable) {
+        self.adjustable.send_replace(Arc::new(adjustable));
+    }
+}
+
+/// Where in its life the server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::http) enum Phase {
+    /// It takes no requests yet, but for how it is.
+    Starting,
+    /// It serves.
+    Ready,
+    /// It takes no more, and ends what would go on for long.
+    Stopping,
+}
+
+/// Where in its life the server is, for everybody to see and to wait for.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct Life(watch::Sender<Phase>);
+
+impl Default for Life {
+    fn default() -> Self {
+        Self(watch::Sender::new(Phase::Starting))
+    }
+}
+
+impl Life {
+    pub(in crate::http) fn phase(&self) -> Phase {
+        *self.0.borrow()
+    }
+
+    /// Goes on to a phase; never back to an earlier one.
+    pub(in crate::http) fn enter(&self, phase: Phase) {
+        self.0.send_if_modified(|now| {
+            let later = phase > *now;
+            *now = phase.max(*now);
+            later
+        });
+    }
+
+    /// Waits until the server stops: event streams end then, and who polls long is answered at once.
+    pub(in crate::http) async fn stopping(&self) {
+        // The sender is ours, so this ends for no other reason.
+        let _ = self.0.subscribe().wait_for(|phase| *phase == Phase::Stopping).await;
+    }
+}

@@ -1,0 +1,8 @@
+//! The server as its clients see it: over HTTP, on a socket of its own, on a real folder.
+
+#![cfg(all(feature = "cli", feature = "http"))]
+#![expect(clippy::unwrap_used, reason = "a test that can't set up fails")]
+
+mod core;
+mod openapi;
+mod world;
