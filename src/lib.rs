@@ -18,13 +18,13 @@ pub mod cli;
 
 #[cfg(feature = "tasks")]
 pub use agents::{AgentConfig, AgentError};
-pub use api::transcript;
 pub use api::{
-    Class, Error, Feed, Handle, Kind, Options, Progress, Receipt, Restage, Stats, Unsound, WentBack, Workshop,
+    Access, Class, Error, Feed, Handle, Kind, Options, Progress, Receipt, Restage, Stats, Unsound, WentBack, Workshop,
     Workshops,
 };
 #[cfg(feature = "tasks")]
 pub use api::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
+pub use api::{access, transcript};
 pub use domain::{
     Decision, Digest, Entity, EntityId, Fate, Fence, Generation, Inherit, Input, Part, Plan, PlanLine, PlanToken, Read,
     Rejection, StageId, Target, Timestamp, Verb, limits, repository, task, workshop,

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
+
+use super::access::Access;
 use super::error::Error;
 use super::kind::Kind;
 #[cfg(feature = "tasks")]
@@ -160,6 +163,7 @@ pub struct Stats {
 pub struct Restage {
     runtime: Arc<Runtime>,
     folder: Option<Arc<FolderStore>>,
+    access: Arc<OnceCell<Access>>,
     #[cfg(feature = "tasks")]
     tasks: Arc<OnceLock<Tasks>>,
     path: Option<PathBuf>,
@@ -215,6 +219,7 @@ impl Restage {
             runtime,
             folder,
             path,
+            access: Arc::default(),
             #[cfg(feature = "tasks")]
             tasks: Arc::default(),
         })
@@ -239,6 +244,14 @@ impl Restage {
     /// Another kind is in use under the name of workshops.
     pub fn workshops(&self) -> Result<Workshops, Error> {
         Ok(Workshops::new(self.kind()?))
+    }
+
+    /// Who may call a server of this folder.
+    ///
+    /// # Errors
+    /// Another kind is in use under the name of access; the store's.
+    pub async fn access(&self) -> Result<Access, Error> {
+        self.access.get_or_try_init(|| async { Access::open(self.kind()?).await }).await.cloned()
     }
 
     /// The tasks. Options are taken when this is first called; later calls give the same tasks.

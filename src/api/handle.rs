@@ -76,7 +76,6 @@ impl<E: Entity> Handle<E> {
     }
 
     /// The time that turns are given.
-    #[cfg(feature = "tasks")]
     pub(super) fn now(&self) -> crate::domain::Timestamp {
         self.runtime.clock().now()
     }

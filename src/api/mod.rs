@@ -1,5 +1,6 @@
 //! The typed facade that embedders and the command line use. The one place where errors become codes for people.
 
+pub mod access;
 mod database;
 mod error;
 mod handle;
@@ -10,6 +11,7 @@ mod tasks;
 pub mod transcript;
 mod workshops;
 
+pub use access::Access;
 pub use database::{Feed, Options, Restage, Stats};
 pub use error::{Class, Error};
 pub use handle::{Handle, Receipt};

@@ -282,12 +282,19 @@ pub struct Verb {
     /// What a plan of it rests on: the plan holds as long as this is the same. `None` for everything: it holds as long as
     /// the entity has no other turn.
     pub rests_on: Option<Digest>,
+    /// Whether it can't be taken back: it leaves no undo point.
+    pub for_good: bool,
 }
 
 impl Verb {
     /// A verb that is one turn, and whose plan rests on everything.
     pub fn new(name: &'static str, stage: Option<StageId>, affects: Vec<StageId>, lines: Vec<PlanLine>) -> Self {
-        Self { name, stage, affects, lines, part: Part::Whole, rests_on: None }
+        Self { name, stage, affects, lines, part: Part::Whole, rests_on: None, for_good: false }
+    }
+
+    /// A verb that is one turn, belongs to no stage, and can't be taken back.
+    pub fn for_good(name: &'static str, lines: Vec<PlanLine>) -> Self {
+        Self { for_good: true, ..Self::new(name, None, Vec::new(), lines) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The rules. Pure: no async, no files, no clock, no randomness, and no knowledge of how anything is stored.
 
+pub mod access;
 mod entity;
 mod fence;
 mod id;

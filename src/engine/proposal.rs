@@ -114,6 +114,7 @@ impl<E: Entity> Proposal<E> {
         proposal.content = decision.content;
         proposal.effects = decision.effects;
         proposal.timers = decision.timers;
+        proposal.for_good = decision.verb.as_ref().is_some_and(|verb| verb.for_good);
         proposal.verb = decision.verb;
         proposal.answer = Answer::Reply(decision.reply);
         Ok(proposal)

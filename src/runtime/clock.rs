@@ -76,10 +76,18 @@ impl Stopwatch {
 /// # Errors
 /// The system has none to give.
 pub fn random_id() -> std::io::Result<[u8; 16]> {
-    let mut id = [0; 16];
+    random_bytes()
+}
+
+/// Random bytes that nobody can guess.
+///
+/// # Errors
+/// The system has none to give.
+pub fn random_bytes<const N: usize>() -> std::io::Result<[u8; N]> {
+    let mut bytes = [0; N];
     let mut filled = 0;
-    while filled < id.len() {
-        filled += rustix::rand::getrandom(&mut id[filled..], rustix::rand::GetRandomFlags::empty())?;
+    while filled < bytes.len() {
+        filled += rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty())?;
     }
-    Ok(id)
+    Ok(bytes)
 }

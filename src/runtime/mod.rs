@@ -31,7 +31,7 @@ use crate::store::{Position, Store, StoreError};
 
 #[cfg(feature = "http")]
 pub use clock::Stopwatch;
-pub use clock::{Clock, SystemClock, random_id};
+pub use clock::{Clock, SystemClock, random_bytes, random_id};
 pub use effects::EffectHandler;
 pub use error::AskError;
 pub use feed::Feed;
