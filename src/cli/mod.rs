@@ -19,6 +19,7 @@ mod task;
 mod template;
 mod tier;
 pub mod time;
+mod token;
 mod tour;
 mod workshop;
 
@@ -76,6 +77,7 @@ async fn dispatch(command: Command, global: &Global, output: &mut Output) -> Out
         Command::Repo(verb) => repo::run(verb, &settings(global)?, output).await,
         Command::Tier(verb) => tier::run(verb, output),
         Command::Agent(args) => agent::run(&args, &settings(global)?, output),
+        Command::Token(verb) => token::run(verb, global, &settings(global)?, output).await,
         Command::Backup(args) => maintenance::backup(&args, &settings(global)?, output).await,
         Command::Restore(args) => maintenance::restore(&args, output).await,
         Command::Verify(args) => maintenance::verify(args, &settings(global)?, output).await,

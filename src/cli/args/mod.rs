@@ -2,6 +2,7 @@
 
 pub mod task;
 mod template;
+pub mod token;
 pub mod workshop;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap_complete::Shell;
 
 pub use task::{AgentArgs, AgentVerb, AgentsArgs, RepoVerb, TaskArgs, TierVerb};
 pub use template::TemplateVerb;
+pub use token::{CreateArgs, LinkArgs, TokenVerb};
 use workshop::WorkshopVerb;
 
 const EXAMPLES: &str = "\
@@ -85,6 +87,9 @@ pub enum Command {
     Tier(TierVerb),
     /// Look at the agents that do the work
     Agent(AgentArgs),
+    /// Say who may call the server: tokens for programs, links for browsers
+    #[command(subcommand)]
+    Token(TokenVerb),
     /// Copy all data into one file, while it is in use
     #[command(after_help = "Example:\n  restage backup /mnt/backup/restage-$(date +%F).backup")]
     Backup(BackupArgs),
@@ -136,6 +141,7 @@ impl Command {
         match self {
             Self::Workshop(verb) => verb.does(),
             Self::Task(args) => args.verb.does(),
+            Self::Token(verb) => verb.does(),
             Self::Repo(RepoVerb::Add { .. }) | Self::Backup(_) | Self::Restore(_) => Does::Acts,
             Self::Repo(RepoVerb::List) | Self::Template(_) | Self::Tier(_) | Self::Agent(_) => Does::Looks,
             // The tour works in a folder of its own.
