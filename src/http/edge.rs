@@ -17,7 +17,9 @@ use actix_web::web::Data;
 use actix_web::{HttpMessage as _, HttpResponse};
 use futures_util::FutureExt as _;
 
-use super::problem::{self, Problem};
+use super::auth::{self, Quota};
+use super::pages;
+use super::problem::{self, Answer, Problem};
 use super::state::App;
 use crate::api::Stopwatch;
 
@@ -58,9 +60,17 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
     let Some(app) = request.app_data::<Data<App>>().map(|app| Data::clone(app)) else {
         return Err(Problem::internal().into());
     };
-    let Some(under_way) = UnderWay::enter(&app, request.path()) else {
-        let busy = Problem::unavailable("busy", "the server has too much to do").hint("wait a moment and ask again");
-        return Ok(dressed(request.into_response(busy.response(&id)).map_into_right_body(), &id));
+    let admitted = UnderWay::enter(&app, request.path()).and_then(|under_way| {
+        auth::admit(&app, &request)?;
+        Ok(under_way)
+    });
+    let under_way = match admitted {
+        Ok(under_way) => under_way,
+        Err(problem) => {
+            let answer = request.into_response(problem.response(&id)).map_into_right_body();
+            record(&app, &answer, &method, &id, watch.time());
+            return Ok(dressed(answer, &id));
+        }
     };
     let handled = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     drop(under_way);
@@ -85,14 +95,18 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
 struct UnderWay(Option<Arc<AtomicUsize>>);
 
 impl UnderWay {
-    fn enter(app: &App, path: &str) -> Option<Self> {
+    fn enter(app: &App, path: &str) -> Answer<Self> {
         if ALWAYS.contains(&path) {
-            return Some(Self(None));
+            return Ok(Self(None));
         }
         let before = app.under_way.fetch_add(1, Ordering::AcqRel);
         // Counted out again when it is dropped.
         let entered = Self(Some(Arc::clone(&app.under_way)));
-        (before < app.options.limits.requests).then_some(entered)
+        if before < app.options.limits.requests {
+            return Ok(entered);
+        }
+        let busy = Problem::unavailable("busy", "the server has too much to do");
+        Err(busy.hint("wait a moment and ask again"))
     }
 }
 
@@ -104,11 +118,15 @@ impl Drop for UnderWay {
     }
 }
 
-/// An error that is not in the form of a problem yet.
+/// An error that is not in the form of a problem yet. A page says for itself what is wrong.
 fn is_plain_error<B>(answer: &HttpResponse<B>) -> bool {
     let status = answer.status();
     let is_error = status.is_client_error() || status.is_server_error();
-    is_error && answer.headers().get(header::CONTENT_TYPE).is_none_or(|of| of != problem::MEDIA_TYPE)
+    is_error
+        && answer
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_none_or(|of| of != problem::MEDIA_TYPE && of != pages::MEDIA_TYPE)
 }
 
 /// The problem that an answer stands for.
@@ -151,6 +169,10 @@ fn prepared(problem: &Problem, id: &str) -> actix_web::Error {
 }
 
 fn dressed<B>(mut answer: ServiceResponse<B>, id: &str) -> ServiceResponse<B> {
+    let quota = answer.request().extensions().get::<Quota>().copied();
+    if let Some(quota) = quota {
+        quota.tell(answer.headers_mut());
+    }
     dress(answer.headers_mut(), id);
     answer
 }

@@ -1,8 +1,10 @@
 //! The server: routes, JSON, who may do what, limits, the event stream. Names the facade, and nothing below it.
 
 mod answer;
+mod auth;
 mod body;
 mod caller;
+mod confirm;
 mod docs;
 mod edge;
 mod health;
@@ -10,6 +12,7 @@ mod metrics;
 mod openapi;
 mod options;
 mod page;
+mod pages;
 mod problem;
 mod routes;
 mod server;

@@ -87,7 +87,7 @@ impl Server {
             0 => available_parallelism().map_or(1, usize::from),
             workers => workers,
         };
-        let app = App::new(restage, options, openapi::document())?;
+        let app = App::new(restage, options, openapi::document(), address).await?;
         let data = Data::new(app.clone());
         let server = HttpServer::new(move || {
             let app = actix_web::App::new().app_data(Data::clone(&data));

@@ -1,14 +1,16 @@
 //! What every handler has at hand.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use actix_web::web::Bytes;
 use tokio::sync::watch;
 
+use super::auth::Gate;
 use super::metrics::Metrics;
 use super::options::{Adjustable, ServerOptions};
-use crate::api::{Error, Restage, TaskOptions, Tasks, Timestamp, Workshops};
+use crate::api::{Access, Error, Restage, TaskOptions, Tasks, Timestamp, Workshops};
 
 /// What every handler has at hand. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -16,6 +18,8 @@ pub(in crate::http) struct App {
     pub(in crate::http) restage: Restage,
     pub(in crate::http) workshops: Workshops,
     pub(in crate::http) tasks: Tasks,
+    pub(in crate::http) access: Access,
+    pub(in crate::http) gate: Arc<Gate>,
     pub(in crate::http) options: Arc<ServerOptions>,
     pub(in crate::http) life: Life,
     /// The OpenAPI document.
@@ -27,8 +31,16 @@ pub(in crate::http) struct App {
 }
 
 impl App {
-    pub(in crate::http) fn new(restage: Restage, options: ServerOptions, document: Bytes) -> Result<Self, Error> {
+    /// What the handlers of a server have that listens on this address.
+    pub(in crate::http) async fn new(
+        restage: Restage,
+        options: ServerOptions,
+        document: Bytes,
+        address: SocketAddr,
+    ) -> Result<Self, Error> {
         Ok(Self {
+            access: restage.access().await?,
+            gate: Arc::new(Gate::new(&options, address)),
             workshops: restage.workshops()?,
             tasks: restage.tasks(TaskOptions::default())?,
             restage,
@@ -39,6 +51,11 @@ impl App {
             adjustable: watch::Sender::new(Arc::new(options.adjustable.clone())),
             options: Arc::new(options),
         })
+    }
+
+    /// Whether connections are encrypted by this server itself.
+    pub(in crate::http) fn is_encrypted(&self) -> bool {
+        self.options.tls.is_some()
     }
 
     /// What time it is.

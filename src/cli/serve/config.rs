@@ -198,6 +198,19 @@ impl Config {
         keys::KEYS.iter().filter(|key| key.get(&self.table) != key.get(&other.table)).collect()
     }
 
+    /// These settings, with what can change while the server runs as it is in others.
+    pub(super) fn take(mut self, other: &Self) -> Self {
+        for key in keys::KEYS.iter().filter(|key| key.is_live) {
+            match key.get(&other.table) {
+                Some(value) => key.put(&mut self.table, value.clone()),
+                None => key.remove(&mut self.table),
+            }
+        }
+        self.log.clone_from(&other.log);
+        self.options.adjustable = other.options.adjustable.clone();
+        self
+    }
+
     /// All that was set, as TOML.
     pub(super) fn set(&self) -> &Table {
         &self.table

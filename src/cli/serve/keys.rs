@@ -67,6 +67,13 @@ impl Key {
         }
     }
 
+    pub(super) fn remove(&self, table: &mut Table) {
+        match self.name.split_once('.') {
+            Some((of, name)) => drop(table.get_mut(of).and_then(Value::as_table_mut).and_then(|of| of.remove(name))),
+            None => drop(table.remove(self.name)),
+        }
+    }
+
     pub(super) fn put(&self, table: &mut Table, value: Value) {
         match self.name.split_once('.') {
             Some((of, name)) => {

@@ -43,7 +43,9 @@ pub(super) async fn run(args: &ServeArgs, settings: &Settings, output: &mut Outp
     let (server, held) = match begun {
         Ok(begun) => begun,
         Err(stop) => {
-            restage.shutdown().await?;
+            if let Err(error) = restage.shutdown().await {
+                tracing::error!(%error, "the data folder was not closed well");
+            }
             return Err(stop);
         }
     };
@@ -222,7 +224,7 @@ fn reload(server: &RunningServer, config: Config, fresh: Outcome<Config>) -> Con
     let fresh = match fresh {
         Ok(fresh) => fresh,
         Err(stop) => {
-            tracing::error!(problem = %stop, "the settings stay as they were");
+            tracing::error!(problem = stop.what(), "the settings stay as they were");
             return config;
         }
     };
@@ -233,6 +235,5 @@ fn reload(server: &RunningServer, config: Config, fresh: Outcome<Config>) -> Con
     server.adjust(fresh.options.adjustable.clone());
     let names = |keys: Vec<&keys::Key>| keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", ");
     tracing::info!(taken = names(taken), needs_restart = names(waiting), "the settings were read again");
-    // What needs a restart is told again each time.
-    Config { log: fresh.log.clone(), ..config }.with(&fresh)
+    config.take(&fresh)
 }

@@ -10,8 +10,8 @@ mod quota;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use actix_web::HttpRequest;
 use actix_web::HttpMessage as _;
+use actix_web::HttpRequest;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
@@ -19,7 +19,8 @@ use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use super::options::ServerOptions;
 use super::problem::{Answer, Problem};
 use super::state::App;
-use crate::api::access::{Identity, Refusal};
+use crate::api::access::{Identity, Refusal, Via};
+use crate::api::limits::ACTOR_NAME_BYTES_MAX;
 use attempts::Attempts;
 use hosts::Hosts;
 use proof::Proof;
@@ -52,13 +53,12 @@ pub(in crate::http) fn admit(app: &App, request: &ServiceRequest) -> Answer<()> 
     if request.method().is_safe() {
         return Ok(());
     }
-    origin::check(request.headers(), request.app_config().secure())
+    origin::check(request.headers(), app.is_encrypted())
 }
 
 /// Who calls: by the token they show, else by the session of their browser.
 pub(in crate::http) fn identify(app: &App, request: &HttpRequest) -> Answer<Arc<Identity>> {
-    let secure = request.app_config().secure();
-    match Proof::of(request.headers(), secure)? {
+    match Proof::of(request.headers(), app.is_encrypted())? {
         Proof::None => Err(unknown("token_missing", "this needs a token")
             .hint("send one: Authorization: Bearer TOKEN; one is made with: restage token create --role ROLE")),
         Proof::Token(token) => {
@@ -78,7 +78,7 @@ pub(in crate::http) fn identify(app: &App, request: &HttpRequest) -> Answer<Arc<
 
 /// Whoever is signed in with this browser, for pages that greet them.
 pub(in crate::http) fn signed_in(app: &App, request: &HttpRequest) -> Option<Arc<Identity>> {
-    match Proof::of(request.headers(), request.app_config().secure()) {
+    match Proof::of(request.headers(), app.is_encrypted()) {
         Ok(Proof::Session(session)) => app.access.check_session(session).ok(),
         _ => None,
     }
@@ -96,8 +96,18 @@ pub(in crate::http) fn address(request: &HttpRequest) -> IpAddr {
     request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.ip())
 }
 
+/// What the caller calls this server by: one of its names. What proxies say of it is not believed.
+pub(in crate::http) fn host(request: &HttpRequest) -> &str {
+    hosts::only(request.headers()).unwrap_or("localhost")
+}
+
+/// Counts one that showed what opens nothing; too many are refused as such.
+pub(in crate::http) fn count_attempt(app: &App, request: &HttpRequest) -> Answer<()> {
+    app.gate.attempts.failed(address(request), app.now())
+}
+
 fn refused(app: &App, request: &HttpRequest, refusal: Refusal) -> Problem {
-    match app.gate.attempts.failed(address(request), app.now()) {
+    match count_attempt(app, request) {
         Ok(()) => unknown(refusal.code(), refusal.to_string()).hint(refusal.hint()),
         Err(problem) => problem,
     }
@@ -110,8 +120,6 @@ fn unknown(code: &'static str, detail: impl Into<String>) -> Problem {
 
 /// Programs of this machine call with one token, on behalf of people: they may say of whom.
 fn named_by_themselves(identity: Arc<Identity>, headers: &HeaderMap) -> Answer<Arc<Identity>> {
-    use crate::api::access::Via;
-    use crate::api::limits::ACTOR_NAME_BYTES_MAX;
     let Some(name) = headers.get("restage-by").filter(|_| identity.via == Via::Local) else { return Ok(identity) };
     let name = name.to_str().ok().filter(|name| (1..=ACTOR_NAME_BYTES_MAX).contains(&name.len()));
     let refused = || Problem::bad_request("by", format!("Restage-By must have 1 to {ACTOR_NAME_BYTES_MAX} characters"));
