@@ -40,7 +40,7 @@ impl Command {
         match self {
             Self::Template(_) | Self::Tier(_) | Self::Completions { .. } => Reach::Files,
             Self::Workshop(_) | Self::Task(_) | Self::Repo(_) | Self::Agent(_) | Self::Backup(_) => Reach::Folder,
-            Self::Restore(_) | Self::Serve(_) | Self::Verify(_) | Self::Tour(_) => Reach::FreeFolder,
+            Self::Restore(_) | Self::Serve(_) | Self::Token(_) | Self::Verify(_) | Self::Tour(_) => Reach::FreeFolder,
         }
     }
 

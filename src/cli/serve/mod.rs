@@ -50,7 +50,8 @@ pub(super) async fn run(args: &ServeArgs, settings: &Settings, output: &mut Outp
         }
     };
     service::ready();
-    let ended = serve(server, &restage, config, || Config::read(args, settings, |name| env::var(name).ok()), &mut signals);
+    let ended =
+        serve(server, &restage, config, || Config::read(args, settings, |name| env::var(name).ok()), &mut signals);
     let ended = ended.await;
     drop(held);
     ended
@@ -59,18 +60,23 @@ pub(super) async fn run(args: &ServeArgs, settings: &Settings, output: &mut Outp
 /// Says what the settings come to.
 fn check(config: &Config, settings: &Settings, output: &mut Output) -> Outcome {
     let file = config.file.as_ref().map(|file| file.display().to_string());
-    let answer = json!({ "data": settings.data, "file": file, "listen": config.listen.to_string(), "set": config.set() });
+    let answer =
+        json!({ "data": settings.data, "file": file, "listen": config.listen.to_string(), "set": config.set() });
     let text = |_| {
         let file = file.as_deref().unwrap_or("none");
         let set = toml_text(config);
-        format!("the settings are good\ndata:   {}\nfile:   {file}\nlisten: {}\n{set}", settings.data.display(), config.listen)
+        format!(
+            "the settings are good\ndata:   {}\nfile:   {file}\nlisten: {}\n{set}",
+            settings.data.display(),
+            config.listen
+        )
     };
     Ok(output.data(&answer, text)?)
 }
 
 fn toml_text(config: &Config) -> String {
     let set = keys::KEYS.iter().filter_map(|key| Some((key.name, key.get(config.set())?)));
-    set.map(|(name, value)| format!("{name} = {value}\n")).collect()
+    set.map(|(name, value)| format!("{name} = {}\n", json!(value))).collect()
 }
 
 fn listen(address: SocketAddr) -> Outcome<TcpListener> {
@@ -135,7 +141,15 @@ fn unstartable(error: ServerError) -> Stop {
     }
 }
 
-/// What the process is told.
+/// What the process is told to do.
+enum Told {
+    /// To read its settings again.
+    Reload,
+    /// To end.
+    End(Exit),
+}
+
+/// What tells it.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
@@ -151,10 +165,20 @@ impl Signals {
         })
     }
 
-    async fn end(&mut self) -> Exit {
+    async fn next(&mut self) -> Told {
         tokio::select! {
-            _ = self.interrupt.recv() => Exit::Interrupted,
-            _ = self.terminate.recv() => Exit::Terminated,
+            _ = self.interrupt.recv() => Told::End(Exit::Interrupted),
+            _ = self.terminate.recv() => Told::End(Exit::Terminated),
+            _ = self.hangup.recv() => Told::Reload,
+        }
+    }
+
+    /// Waits until it is to end.
+    async fn end(&mut self) -> Exit {
+        loop {
+            if let Told::End(exit) = self.next().await {
+                return exit;
+            }
         }
     }
 }
@@ -169,15 +193,17 @@ async fn serve(
 ) -> Outcome {
     loop {
         tokio::select! {
-            _ = signals.hangup.recv() => config = reload(&server, config, read()),
+            told = signals.next() => match told {
+                Told::Reload => config = reload(&server, config, read()),
+                Told::End(exit) => {
+                    tracing::info!(signal = ?exit, "stopping");
+                    break;
+                }
+            },
             ended = server.ended() => {
                 restage.clone().shutdown().await?;
                 let why = ended.err().map_or_else(|| "it stopped by itself".to_owned(), |error| error.to_string());
                 return Err(Stop::problem("io", why, "look into the log, and start it again"));
-            }
-            exit = signals.end() => {
-                tracing::info!(signal = ?exit, "stopping");
-                break;
             }
             () = service::watch(restage) => {}
         }
