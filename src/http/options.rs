@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::tls::TlsFiles;
+
 /// How a server serves. The defaults suit one program on one machine.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -16,6 +18,8 @@ pub struct ServerOptions {
     pub confirm: bool,
     /// Figures are told to everybody.
     pub metrics_public: bool,
+    /// The certificate; without one, connections are not encrypted.
+    pub tls: Option<TlsFiles>,
     /// What can change while the server runs, as it is at first.
     pub adjustable: Adjustable,
 }

@@ -174,7 +174,7 @@ impl Courier {
 
     async fn try_once(&self, name: &str, body: &str) -> Result<u16, Undelivered> {
         // The list of hosts may be another one than when the webhook was made.
-        let target = self.webhooks.hosts.check(&self.hook.url);
+        let target = self.webhooks.check(&self.hook.url);
         let target = target.map_err(|refused| Undelivered { problem: refused.to_string(), for_good: true })?;
         let at = self.webhooks.runtime.clock().now();
         let delivery = Delivery { id: name, body, secret: &self.hook.secret, at };

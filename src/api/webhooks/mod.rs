@@ -5,7 +5,7 @@ mod delivery;
 mod sender;
 mod target;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::Error;
@@ -26,7 +26,7 @@ pub use target::WebhookHosts;
 pub struct Webhooks {
     kind: Kind<WebhookKind>,
     events: Events,
-    hosts: Arc<WebhookHosts>,
+    hosts: Arc<Mutex<WebhookHosts>>,
     sender: Sender,
     runtime: Arc<Runtime>,
     serving: Arc<AtomicBool>,
@@ -62,7 +62,7 @@ pub struct WebhookChange {
 
 impl Webhooks {
     pub(super) fn new(kind: Kind<WebhookKind>, events: Events, hosts: WebhookHosts, runtime: Arc<Runtime>) -> Self {
-        let hosts = Arc::new(hosts);
+        let hosts = Arc::new(Mutex::new(hosts));
         Self { kind, events, hosts, sender: Sender::default(), runtime, serving: Arc::default(), making: Arc::default() }
     }
 
@@ -71,6 +71,16 @@ impl Webhooks {
         if !self.serving.swap(true, Ordering::AcqRel) {
             self.runtime.spawn_beside(delivery::supervise(self.clone()));
         }
+    }
+
+    /// From now on webhooks may be sent to these hosts.
+    pub fn allow(&self, hosts: WebhookHosts) {
+        *self.hosts.lock().unwrap_or_else(PoisonError::into_inner) = hosts;
+    }
+
+    /// A URL that may be sent to now.
+    fn check(&self, url: &str) -> Result<target::Target, Rejection> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).check(url)
     }
 
     /// The entity of a webhook, to say who asks and why.
@@ -88,7 +98,7 @@ impl Webhooks {
         url: &str,
         selection: Selection,
     ) -> Result<(Secret, u64), Error> {
-        self.hosts.check(url)?;
+        self.check(url)?;
         let _one = self.making.lock().await;
         if self.list().await?.len() >= WEBHOOKS_MAX {
             return Err(Rejection::limit("webhooks", WEBHOOKS_MAX).into());
@@ -106,7 +116,7 @@ impl Webhooks {
     /// A URL that may not be sent to; an unknown webhook; the store's.
     pub async fn change(&self, webhook: &Handle<WebhookKind>, change: WebhookChange) -> Result<u64, Error> {
         if let Some(url) = &change.url {
-            self.hosts.check(url)?;
+            self.check(url)?;
         }
         let WebhookChange { url, selection, enabled } = change;
         Ok(webhook.send(Command::Change { url, selection, enabled }).await?.revision)
@@ -169,7 +179,7 @@ impl Webhooks {
     /// An unknown webhook; a URL that may no longer be sent to; the store's.
     pub async fn test(&self, id: &EntityId) -> Result<Trial, Error> {
         let (hook, _) = self.look(id).await?;
-        let target = self.hosts.check(&hook.url)?;
+        let target = self.check(&hook.url)?;
         let name = format!("{id}:test");
         let body = delivery::body(id, &name, &[]);
         let at = self.runtime.clock().now();
