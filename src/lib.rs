@@ -24,10 +24,10 @@ pub use api::{
     Access, Class, Error, Feed, Handle, Kind, Options, Progress, Receipt, Restage, Stats, Unsound, WentBack, Workshop,
     Workshops,
 };
-#[cfg(feature = "http")]
-pub use api::{Trial, WebhookChange, WebhookHosts, Webhooks};
 #[cfg(feature = "tasks")]
 pub use api::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
+#[cfg(feature = "http")]
+pub use api::{Trial, WebhookChange, WebhookHosts, Webhooks};
 pub use api::{access, transcript};
 pub use domain::{
     Decision, Digest, Entity, EntityId, Fate, Fence, Generation, Inherit, Input, Owes, Part, Plan, PlanLine, PlanToken,

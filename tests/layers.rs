@@ -53,7 +53,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("process_wrap", &["agents/", "cli/"]),
     ("reqwest", &["api/webhooks/", "cli/"]),
     ("rustls", &["api/webhooks/", "http/", "cli/"]),
-    ("rustix", &["store/", "runtime/", "vcs/", "agents/"]),
+    ("rustix", &["store/", "runtime/", "vcs/", "agents/", "http/streams.rs"]),
     ("serde", &[]),
     ("serde_json", &[]),
     ("sha2", &[]),

@@ -21,7 +21,7 @@ pub use access::Access;
 pub use database::{Feed, Options, Restage, Stats};
 pub use error::{Class, Error};
 #[cfg(feature = "http")]
-pub use events::{EventStream, Events};
+pub use events::Events;
 pub use handle::{Handle, Receipt};
 pub use kind::Kind;
 pub use maintenance::Unsound;
@@ -39,7 +39,7 @@ mod named {
     pub(crate) use crate::domain::repository::RepositoryFacts;
     pub(crate) use crate::domain::{
         Entity, EntityId, Fate, Generation, Plan, PlanLine, PlanToken, Rejection, StageId, Timestamp, limits, task,
-        workshop,
+        webhook, workshop,
     };
     pub(crate) use crate::engine::{Change, Orphan, Turn, UndoPoint, View};
     #[cfg(feature = "http")]

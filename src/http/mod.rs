@@ -17,6 +17,7 @@ mod problem;
 mod routes;
 mod server;
 mod state;
+mod streams;
 mod terms;
 mod tls;
 mod wire;

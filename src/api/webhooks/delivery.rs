@@ -202,7 +202,8 @@ impl Courier {
 }
 
 fn is_over(error: &Error) -> bool {
-    matches!(error.rejection(), Some(Rejection::NotFound { .. })) || ["stopped", "closed", "poisoned"].contains(&error.code())
+    matches!(error.rejection(), Some(Rejection::NotFound { .. }))
+        || ["stopped", "closed", "poisoned"].contains(&error.code())
 }
 
 /// The last event that goes into the next delivery.
@@ -231,7 +232,13 @@ mod tests {
     fn told(number: u64, bytes: usize) -> Arc<Told> {
         let json = format!("{{\"n\":\"{}\"}}", "x".repeat(bytes));
         let id = EntityId::new("a").unwrap();
-        Arc::new(Told { offset: Offset::from((number, 1)), kind: "k".into(), id, name: "k.n".into(), json: json.into() })
+        Arc::new(Told {
+            offset: Offset::from((number, 1)),
+            kind: "k".into(),
+            id,
+            name: "k.n".into(),
+            json: json.into(),
+        })
     }
 
     #[test]

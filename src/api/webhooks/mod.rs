@@ -5,8 +5,8 @@ mod delivery;
 mod sender;
 mod target;
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error::Error;
 use super::events::Events;
@@ -63,7 +63,15 @@ pub struct WebhookChange {
 impl Webhooks {
     pub(super) fn new(kind: Kind<WebhookKind>, events: Events, hosts: WebhookHosts, runtime: Arc<Runtime>) -> Self {
         let hosts = Arc::new(Mutex::new(hosts));
-        Self { kind, events, hosts, sender: Sender::default(), runtime, serving: Arc::default(), making: Arc::default() }
+        Self {
+            kind,
+            events,
+            hosts,
+            sender: Sender::default(),
+            runtime,
+            serving: Arc::default(),
+            making: Arc::default(),
+        }
     }
 
     /// Begins to deliver; once.

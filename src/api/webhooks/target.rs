@@ -37,7 +37,9 @@ impl WebhookHosts {
             return Err(invalid("it must begin with https://".into()));
         }
         if !parsed.username().is_empty() || parsed.password().is_some() {
-            return Err(invalid("a name or password in it is not sent: check the signature of deliveries instead".into()));
+            return Err(invalid(
+                "a name or password in it is not sent: check the signature of deliveries instead".into(),
+            ));
         }
         if parsed.fragment().is_some() {
             return Err(invalid("what is after # is not sent: leave it out".into()));
@@ -103,29 +105,55 @@ mod tests {
     fn a_host_is_matched_as_a_whole() {
         let listed = hosts(&["hooks.example.org", "*.example.net"], &[]);
         for url in [
-            "https://hooks.example.org/a?b=c", "https://HOOKS.example.org:8443/", "https://hooks.example.org./",
-            "https://a.example.net", "https://a.b.example.net",
+            "https://hooks.example.org/a?b=c",
+            "https://HOOKS.example.org:8443/",
+            "https://hooks.example.org./",
+            "https://a.example.net",
+            "https://a.b.example.net",
         ] {
             assert!(listed.check(url).is_ok(), "{url}");
         }
         for url in [
-            "https://example.org", "https://xhooks.example.org", "https://hooks.example.org.evil.com",
-            "https://evil.com/hooks.example.org", "https://hooks.example.org@evil.com", "https://evil.com#hooks.example.org",
-            "https://hooks.example.org\\@evil.com", "https://example.net", "https://.example.net", "https://evilexample.net",
-            "https://evil.com?hooks.example.org", "https://hooks.example.org%2eevil.com", "http://hooks.example.org",
+            "https://example.org",
+            "https://xhooks.example.org",
+            "https://hooks.example.org.evil.com",
+            "https://evil.com/hooks.example.org",
+            "https://hooks.example.org@evil.com",
+            "https://evil.com#hooks.example.org",
+            "https://hooks.example.org\\@evil.com",
+            "https://example.net",
+            "https://.example.net",
+            "https://evilexample.net",
+            "https://evil.com?hooks.example.org",
+            "https://hooks.example.org%2eevil.com",
+            "http://hooks.example.org",
         ] {
             let found = listed.check(url);
-            assert!(found.is_err() || found.as_ref().is_ok_and(|t| t.url.host_str() == Some("hooks.example.org")), "{url}");
+            assert!(
+                found.is_err() || found.as_ref().is_ok_and(|t| t.url.host_str() == Some("hooks.example.org")),
+                "{url}"
+            );
         }
         assert!(listed.check("https://evil.com#hooks.example.org").is_err());
     }
 
     #[test]
     fn no_spelling_leads_to_an_address_that_is_not_public() {
-        let listed = hosts(&["127.0.0.1", "[::1]", "[::ffff:7f00:1]", "169.254.169.254", "0.0.0.0", "localhost", "10.0.0.1"], &[]);
+        let listed = hosts(
+            &["127.0.0.1", "[::1]", "[::ffff:7f00:1]", "169.254.169.254", "0.0.0.0", "localhost", "10.0.0.1"],
+            &[],
+        );
         for url in [
-            "https://127.0.0.1", "https://127.1", "https://0x7f.1", "https://2130706433", "https://0177.0.0.1", "https://[::1]",
-            "https://[::ffff:127.0.0.1]", "https://169.254.169.254/latest/meta-data", "https://0", "https://0x0a000001",
+            "https://127.0.0.1",
+            "https://127.1",
+            "https://0x7f.1",
+            "https://2130706433",
+            "https://0177.0.0.1",
+            "https://[::1]",
+            "https://[::ffff:127.0.0.1]",
+            "https://169.254.169.254/latest/meta-data",
+            "https://0",
+            "https://0x0a000001",
             "https://①②⑦.⓪.⓪.①",
         ] {
             let refused = listed.check(url).unwrap_err().to_string();
@@ -138,9 +166,22 @@ mod tests {
     fn nothing_but_the_web_is_sent_to_and_no_password_travels() {
         let listed = hosts(&["example.org"], &["localhost"]);
         for url in [
-            "file:///etc/passwd", "gopher://example.org/", "ext::sh -c id", "ssh://-oProxyCommand=id/", "ftp://example.org",
-            "data:text/plain,x", "javascript:alert(1)", "//example.org", "example.org", "", "https://", "unix:/run/x.sock",
-            "https://user:pass@example.org", "https://user@example.org", "https://:pass@example.org", "http://user@localhost",
+            "file:///etc/passwd",
+            "gopher://example.org/",
+            "ext::sh -c id",
+            "ssh://-oProxyCommand=id/",
+            "ftp://example.org",
+            "data:text/plain,x",
+            "javascript:alert(1)",
+            "//example.org",
+            "example.org",
+            "",
+            "https://",
+            "unix:/run/x.sock",
+            "https://user:pass@example.org",
+            "https://user@example.org",
+            "https://:pass@example.org",
+            "http://user@localhost",
         ] {
             assert!(listed.check(url).is_err(), "{url}");
         }

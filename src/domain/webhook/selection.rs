@@ -33,7 +33,10 @@ impl Selection {
                 return Err(Rejection::limit(format!("{what} to select events by"), VALUES_MAX));
             }
             if values.iter().any(|value| value.len() > VALUE_BYTES_MAX) {
-                return Err(Rejection::limit(format!("bytes of one of the {what} to select events by"), VALUE_BYTES_MAX));
+                return Err(Rejection::limit(
+                    format!("bytes of one of the {what} to select events by"),
+                    VALUE_BYTES_MAX,
+                ));
             }
         }
         Ok(())

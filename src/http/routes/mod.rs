@@ -1,6 +1,8 @@
 //! All routes: a file for each resource, a line for each file.
 
 mod access;
+mod events;
+mod webhooks;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
@@ -17,6 +19,8 @@ pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
     config.configure(docs::routes);
     config.configure(pages::routes);
     config.configure(access::routes);
+    config.configure(events::routes);
+    config.configure(webhooks::routes);
 }
 
 /// Answers what no route takes.
