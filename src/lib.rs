@@ -26,17 +26,19 @@ pub use api::{
 };
 #[cfg(feature = "tasks")]
 pub use api::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
+#[cfg(feature = "http")]
+pub use api::{Trial, WebhookChange, WebhookHosts, Webhooks};
 pub use api::{access, transcript};
 pub use domain::{
     Decision, Digest, Entity, EntityId, Fate, Fence, Generation, Inherit, Input, Owes, Part, Plan, PlanLine, PlanToken,
-    Read, Rejection, StageId, Target, Timestamp, Verb, limits, repository, task, workshop,
+    Read, Rejection, StageId, Target, Timestamp, Verb, limits, repository, task, webhook, workshop,
 };
 pub use engine::{
     Asked, Audit, Change, CodecError, Committed, Entry, Failure, Orphan, Owed, Page, PageRange, Record, Turn,
     UndoPoint, View,
 };
 #[cfg(feature = "http")]
-pub use http::{Adjustable, Limits, RunningServer, Server, ServerError, ServerOptions, StopError};
+pub use http::{Adjustable, Limits, RunningServer, Server, ServerError, ServerOptions, StopError, TlsError, TlsFiles};
 pub use runtime::{Clock, EffectHandler, KindStats, SystemClock};
 pub use store::{BackupInfo, Finding, IndexState, LogStats, Position, StoreError, UpTo, VerifyReport};
 #[cfg(feature = "tasks")]

@@ -15,6 +15,8 @@ use super::events::Events;
 use super::kind::Kind;
 #[cfg(feature = "tasks")]
 use super::tasks::{TaskOptions, Tasks};
+#[cfg(feature = "http")]
+use super::webhooks::{WebhookHosts, Webhooks};
 use super::workshops::Workshops;
 #[cfg(feature = "tasks")]
 use crate::domain::Rejection;
@@ -329,6 +331,15 @@ impl Restage {
     #[cfg(feature = "http")]
     pub(in crate::api) fn runtime(&self) -> &Arc<Runtime> {
         &self.runtime
+    }
+
+    /// Events sent to other programs. [`Webhooks::serve`] begins to.
+    ///
+    /// # Errors
+    /// Another kind is in use under the name of webhooks.
+    #[cfg(feature = "http")]
+    pub fn webhooks(&self, hosts: WebhookHosts) -> Result<Webhooks, Error> {
+        Ok(Webhooks::new(self.kind()?, self.events().clone(), hosts, Arc::clone(&self.runtime)))
     }
 
     /// The last durable position: where a feed of what comes from now on begins.

@@ -14,19 +14,23 @@ mod tasks;
 #[cfg(feature = "http")]
 mod time;
 pub mod transcript;
+#[cfg(feature = "http")]
+mod webhooks;
 mod workshops;
 
 pub use access::Access;
 pub use database::{Feed, Options, Restage, Stats};
 pub use error::{Class, Error};
 #[cfg(feature = "http")]
-pub use events::{EventStream, Events};
+pub use events::Events;
 pub use handle::{Handle, Receipt};
 pub use import::Imported;
 pub use kind::Kind;
 pub use maintenance::Unsound;
 #[cfg(feature = "tasks")]
 pub use tasks::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
+#[cfg(feature = "http")]
+pub use webhooks::{Trial, WebhookChange, WebhookHosts, Webhooks};
 pub use workshops::{Progress, WentBack, Workshop, Workshops};
 
 /// What the facade's signatures name, for the command line and the server: they may name nothing below.
@@ -37,7 +41,7 @@ mod named {
     pub(crate) use crate::domain::repository::RepositoryFacts;
     pub(crate) use crate::domain::{
         Entity, EntityId, Fate, Generation, Plan, PlanLine, PlanToken, Rejection, StageId, Timestamp, limits, task,
-        workshop,
+        webhook, workshop,
     };
     pub(crate) use crate::engine::{Audit, Change, Orphan, Turn, UndoPoint, View};
     #[cfg(feature = "http")]

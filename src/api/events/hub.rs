@@ -88,7 +88,7 @@ impl Events {
     /// # Errors
     /// `unknown_offset` for one that no event has had yet: it is of another data folder.
     pub fn after(&self, offset: Offset, filter: Filter) -> Result<EventStream, Error> {
-        filter.check()?;
+        filter.selection.check()?;
         if offset.position() > self.runtime.store().durable() {
             let what = format!("no event had the offset {offset} yet: it is of another data folder");
             let hint = "read the present state, and follow from there";

@@ -10,6 +10,7 @@ mod hub;
 mod offset;
 mod task;
 mod told;
+mod webhook;
 mod workshop;
 
 pub use filter::Filter;

@@ -44,6 +44,18 @@ impl Offset {
     }
 }
 
+impl From<(u64, u32)> for Offset {
+    fn from((position, number): (u64, u32)) -> Self {
+        Self::new(Position(position), number)
+    }
+}
+
+impl From<Offset> for (u64, u32) {
+    fn from(offset: Offset) -> Self {
+        (offset.position.0, offset.number)
+    }
+}
+
 impl fmt::Display for Offset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.number {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::offset::Offset;
 use crate::api::time::rfc3339;
 use crate::domain::task::TaskKind;
+use crate::domain::webhook::WebhookKind;
 use crate::domain::workshop::WorkshopKind;
 use crate::domain::{Entity, EntityId, Generation, StageId, Timestamp};
 use crate::engine::{Change, Committed, Turn};
@@ -94,6 +95,8 @@ pub(super) const COMMON_TYPES: &[&str] =
 
 /// A turn that says nothing in particular.
 const CHANGED: &str = "changed";
+/// The kind whose turns need not be told: that a delivery was made would be one more event to deliver, without end.
+const QUIET_KIND: &str = WebhookKind::KIND;
 
 /// The events of turns that follow one another, from `after` on; a position is not cut in two.
 pub(super) fn tell_all(turns: &[Committed]) -> Vec<Event> {
@@ -131,6 +134,7 @@ pub(super) fn tell(turn: &Committed) -> Vec<Event> {
     let said = match turn.kind.as_str() {
         WorkshopKind::KIND => said_of::<WorkshopKind>(turn),
         TaskKind::KIND => said_of::<TaskKind>(turn),
+        WebhookKind::KIND => said_of::<WebhookKind>(turn),
         _ => Vec::new(),
     };
     let asked = turn.asked();
@@ -148,6 +152,9 @@ pub(super) fn tell(turn: &Committed) -> Vec<Event> {
         data: said.data,
     };
     if said.is_empty() {
+        if turn.kind == QUIET_KIND {
+            return Vec::new();
+        }
         return vec![event((Said::new(CHANGED, json!({})), None))];
     }
     said.into_iter().map(event).collect()

@@ -12,7 +12,7 @@ use crate::api::{Entity, EntityId, Error, Handle, Kind, Rejection};
 use crate::http::address::optional_number;
 use crate::http::answer::{Done, Nothing};
 use crate::http::caller::Caller;
-use crate::http::confirm::confirmed;
+use crate::http::confirm::require_plan;
 use crate::http::page::{Page, Paging};
 use crate::http::problem::Answer;
 use crate::http::state::App;
@@ -189,7 +189,7 @@ pub(super) async fn apply<E: Served>(
     (caller, terms, why): (&Caller, &Terms, &Why),
 ) -> Answer<Done<Nothing>> {
     let (handle, _) = existing::<E>(&app, id).await?;
-    confirmed(&app, why, || preview(&handle, verb)).await?;
+    require_plan(&app, why.plan.as_deref(), preview(&handle, verb)).await?;
     let handle = terms.verb(&handle, caller, why);
     let receipt = match verb {
         Verb::Undo(point) => handle.undo(point).await?,
@@ -218,8 +218,8 @@ macro_rules! entity_routes {
         ///
         /// Its turns, each with who asked for it, when, why, and what happened.
         #[utoipa::path(tag = $tag, security(("token" = ["read"])),
-                    params(EntityAt, HistoryParams, PagingParameters),
-                    responses((status = 200, description = "The turns.", body = Page<TurnOf>)))]
+                            params(EntityAt, HistoryParams, PagingParameters),
+                            responses((status = 200, description = "The turns.", body = Page<TurnOf>)))]
         #[get($history_path)]
         async fn $history(
             app: Data<App>,
@@ -236,7 +236,7 @@ macro_rules! entity_routes {
         /// Every verb that was done to it, oldest first: who, when, from where, why, and what it did. Each entry holds the
         /// hash of the one before it.
         #[utoipa::path(tag = $tag, security(("token" = ["read"])), params(EntityAt, PagingParameters),
-                    responses((status = 200, description = "The entries.", body = Page<AuditEntry>)))]
+                            responses((status = 200, description = "The entries.", body = Page<AuditEntry>)))]
         #[get($audit_path)]
         async fn $audit(app: Data<App>, _: Reader, at: At<EntityAt>, paging: Paging) -> Answer<Page<AuditEntry>> {
             entity::audit::<$kind>(app, &at.id, paging).await
@@ -246,7 +246,7 @@ macro_rules! entity_routes {
         ///
         /// The undo points that verbs left, oldest first, those that were taken back too.
         #[utoipa::path(tag = $tag, security(("token" = ["read"])), params(EntityAt, PagingParameters),
-                    responses((status = 200, description = "The undo points.", body = Page<UndoPoint>)))]
+                            responses((status = 200, description = "The undo points.", body = Page<UndoPoint>)))]
         #[get($points_path)]
         async fn $points(app: Data<App>, _: Reader, at: At<EntityAt>, paging: Paging) -> Answer<Page<UndoPoint>> {
             entity::undo_points::<$kind>(app, &at.id, paging).await
@@ -256,7 +256,7 @@ macro_rules! entity_routes {
         ///
         /// What came too late and was kept, oldest first.
         #[utoipa::path(tag = $tag, security(("token" = ["read"])), params(EntityAt, PagingParameters),
-                    responses((status = 200, description = "The orphans.", body = Page<Orphan>)))]
+                            responses((status = 200, description = "The orphans.", body = Page<Orphan>)))]
         #[get($orphans_path)]
         async fn $orphans(app: Data<App>, _: Reader, at: At<EntityAt>, paging: Paging) -> Answer<Page<Orphan>> {
             entity::orphans::<$kind>(app, &at.id, paging).await
@@ -266,7 +266,7 @@ macro_rules! entity_routes {
         ///
         /// With everything that it brought.
         #[utoipa::path(tag = $tag, security(("token" = ["read"])), params(OrphanAt),
-                    responses((status = 200, description = "The orphan.", body = LateWork)))]
+                            responses((status = 200, description = "The orphan.", body = LateWork)))]
         #[get($orphan_path)]
         async fn $orphan(app: Data<App>, _: Reader, at: At<OrphanAt>) -> Answer<Json<LateWork>> {
             Ok(Json(entity::orphan::<$kind>(app, &at.id, at.orphan).await?))
@@ -276,7 +276,7 @@ macro_rules! entity_routes {
         ///
         /// Nothing is done. The plan's token can be given with the verb itself.
         #[utoipa::path(tag = $tag, security(("token" = ["write"])), params(OrphanAt),
-                    responses((status = 200, description = "The plan.", body = Plan)))]
+                            responses((status = 200, description = "The plan.", body = Plan)))]
         #[post($plan_adopt_path)]
         async fn $plan_adopt(app: Data<App>, _: Writer, at: At<OrphanAt>) -> Answer<Json<Plan>> {
             Ok(Json(entity::plan::<$kind>(app, &at.id, Verb::Adopt(at.orphan)).await?))
@@ -286,7 +286,7 @@ macro_rules! entity_routes {
         ///
         /// It is done as if it came now, under the generation that holds. If that is refused, the orphan stays.
         #[utoipa::path(tag = $tag, security(("token" = ["write"])), params(OrphanAt), request_body = Why,
-                    responses((status = 200, description = "It is taken in.", body = Done<Nothing>)))]
+                            responses((status = 200, description = "It is taken in.", body = Done<Nothing>)))]
         #[post($adopt_path)]
         async fn $adopt(
             app: Data<App>,
@@ -302,7 +302,7 @@ macro_rules! entity_routes {
         ///
         /// Nothing is done. The plan's token can be given with the verb itself.
         #[utoipa::path(tag = $tag, security(("token" = ["reset"])), params(OrphanAt),
-                    responses((status = 200, description = "The plan.", body = Plan)))]
+                            responses((status = 200, description = "The plan.", body = Plan)))]
         #[post($plan_discard_path)]
         async fn $plan_discard(app: Data<App>, _: Resetter, at: At<OrphanAt>) -> Answer<Json<Plan>> {
             Ok(Json(entity::plan::<$kind>(app, &at.id, Verb::Discard(at.orphan)).await?))
@@ -312,7 +312,7 @@ macro_rules! entity_routes {
         ///
         /// For good: this can't be undone.
         #[utoipa::path(tag = $tag, security(("token" = ["reset"])), params(OrphanAt), request_body = Why,
-                    responses((status = 200, description = "It is gone.", body = Done<Nothing>)))]
+                            responses((status = 200, description = "It is gone.", body = Done<Nothing>)))]
         #[post($discard_path)]
         async fn $discard(
             app: Data<App>,
@@ -328,7 +328,7 @@ macro_rules! entity_routes {
         ///
         /// Nothing is done. The plan's token can be given with the verb itself.
         #[utoipa::path(tag = $tag, security(("token" = ["admin"])), params(EntityAt),
-                    responses((status = 200, description = "The plan.", body = Plan)))]
+                            responses((status = 200, description = "The plan.", body = Plan)))]
         #[post($plan_purge_path)]
         async fn $plan_purge(app: Data<App>, _: Admin, at: At<EntityAt>) -> Answer<Json<Plan>> {
             Ok(Json(entity::plan::<$kind>(app, &at.id, Verb::Purge).await?))
@@ -355,7 +355,7 @@ macro_rules! undo_routes {
         ///
         /// Nothing is done. The plan's token can be given with the undo itself.
         #[utoipa::path(tag = $tag, security(("token" = ["reset"])), params(EntityAt), request_body = Undo,
-                    responses((status = 200, description = "The plan.", body = Plan)))]
+                            responses((status = 200, description = "The plan.", body = Plan)))]
         #[post($plan_undo_path)]
         async fn $plan_undo(app: Data<App>, _: Resetter, at: At<EntityAt>, undo: Body<Undo>) -> Answer<Json<Plan>> {
             Ok(Json(entity::plan::<$kind>(app, &at.id, Verb::Undo(undo.undo_point)).await?))
@@ -366,7 +366,7 @@ macro_rules! undo_routes {
         /// Everything that it changed is as it was before. It leaves an undo point of its own. Where newer work would be
         /// put aside, it is refused without the token of a plan that says so.
         #[utoipa::path(tag = $tag, security(("token" = ["reset"])), params(EntityAt), request_body = Undo,
-                    responses((status = 200, description = "It is undone.", body = Done<Nothing>)))]
+                            responses((status = 200, description = "It is undone.", body = Done<Nothing>)))]
         #[post($undo_path)]
         async fn $undo(
             app: Data<App>,
@@ -382,7 +382,7 @@ macro_rules! undo_routes {
         ///
         /// What is read now is not touched. Nothing that was done before can be undone after this.
         #[utoipa::path(tag = $tag, security(("token" = ["admin"])), params(EntityAt), request_body = Why,
-                    responses((status = 200, description = "It is deleted.", body = Done<Nothing>)))]
+                            responses((status = 200, description = "It is deleted.", body = Done<Nothing>)))]
         #[post($purge_path)]
         async fn $purge(
             app: Data<App>,

@@ -1,6 +1,8 @@
 //! All routes: a file for each resource, a line for each file.
 
+mod access;
 mod entity;
+mod events;
 mod kept;
 mod repositories;
 mod step_verbs;
@@ -10,6 +12,7 @@ mod task_verbs;
 mod tasks;
 mod templates;
 mod transcripts;
+mod webhooks;
 mod workshops;
 
 use actix_web::http::StatusCode;
@@ -17,11 +20,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::problem::{Answer, Problem};
-use super::{health, openapi};
+use super::{docs, health, metrics, openapi, pages};
 
 /// Everything the server answers to.
 pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
     config.configure(health::routes);
+    config.configure(metrics::routes);
     config.configure(openapi::routes);
     config.configure(kept::routes);
     config.configure(repositories::routes);
@@ -33,6 +37,11 @@ pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
     config.configure(templates::routes);
     config.configure(transcripts::routes);
     config.configure(workshops::routes);
+    config.configure(docs::routes);
+    config.configure(pages::routes);
+    config.configure(access::routes);
+    config.configure(events::routes);
+    config.configure(webhooks::routes);
 }
 
 /// Answers what no route takes.

@@ -12,7 +12,7 @@ use crate::http::address::{At, StageAt};
 use crate::http::answer::Done;
 use crate::http::body::Body;
 use crate::http::caller::Resetter;
-use crate::http::confirm::confirmed;
+use crate::http::confirm::require_plan;
 use crate::http::problem::Answer;
 use crate::http::state::App;
 use crate::http::terms::Terms;
@@ -78,7 +78,7 @@ async fn reset_step(
     why: Body<Why>,
 ) -> Answer<Done<WentBack>> {
     let workshop = app.workshops.get(&at.id);
-    confirmed(&app, &why, || workshop.preview_reset(&at.stage)).await?;
+    require_plan(&app, why.plan.as_deref(), workshop.preview_reset(&at.stage)).await?;
     let receipt = terms.verb(&workshop, &caller, &why).reset(&at.stage).await?;
     Ok(Done::new(receipt, WentBack::from))
 }
@@ -116,7 +116,7 @@ async fn revise_step(
     let Revise { message, reason, plan } = revise.into_inner();
     let (message, why) = (message.map(api::workshop::Message::try_from).transpose()?, Why { reason, plan });
     let workshop = terms.verb(&app.workshops.get(&at.id), &caller, &why);
-    confirmed(&app, &why, || workshop.preview_revise(&at.stage, message.clone())).await?;
+    require_plan(&app, why.plan.as_deref(), workshop.preview_revise(&at.stage, message.clone())).await?;
     Ok(Done::new(workshop.revise(&at.stage, message).await?, WentBack::from))
 }
 
@@ -144,7 +144,7 @@ async fn accept_step(
     why: Body<Why>,
 ) -> Answer<Done<Progress>> {
     let workshop = app.workshops.get(&at.id);
-    confirmed(&app, &why, || workshop.preview_accept(&at.stage)).await?;
+    require_plan(&app, why.plan.as_deref(), workshop.preview_accept(&at.stage)).await?;
     let receipt = terms.verb(&workshop, &caller, &why).accept(&at.stage).await?;
     Ok(Done::new(receipt, Progress::from))
 }

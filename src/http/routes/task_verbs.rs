@@ -14,7 +14,7 @@ use crate::http::address::{At, EntityAt, Params};
 use crate::http::answer::Done;
 use crate::http::body::Body;
 use crate::http::caller::{Admin, Resetter};
-use crate::http::confirm::confirmed;
+use crate::http::confirm::require_plan;
 use crate::http::problem::Answer;
 use crate::http::state::App;
 use crate::http::terms::Terms;
@@ -92,7 +92,7 @@ async fn restart_task(
 ) -> Answer<Done<Standing>> {
     let (time, to, why) = (wait.time()?, restart.to()?, restart.why());
     let task = terms.verb(&app.tasks.get(&at.id), &caller, &why);
-    confirmed(&app, &why, || async { Ok(task.preview_restart(to.as_ref()).await?.plan) }).await?;
+    require_plan(&app, why.plan.as_deref(), async { Ok(task.preview_restart(to.as_ref()).await?.plan) }).await?;
     let receipt = task.restart(to.as_ref()).await?;
     settled(&task, receipt.map(drop), time).await
 }
@@ -127,7 +127,7 @@ async fn undo_task(
     let task = app.tasks.get(&at.id);
     task.view().await?;
     let task = terms.verb(&task, &caller, &why);
-    confirmed(&app, &why, || task.handle().preview_undo(undo.undo_point)).await?;
+    require_plan(&app, why.plan.as_deref(), task.handle().preview_undo(undo.undo_point)).await?;
     let receipt = task.undo(undo.undo_point).await?;
     settled(&task, receipt, time).await
 }
@@ -156,7 +156,7 @@ async fn accept_task(
     why: Body<Why>,
 ) -> Answer<Done<Standing>> {
     let task = terms.verb(&app.tasks.get(&at.id), &caller, &why);
-    confirmed(&app, &why, || task.handle().preview(Command::Accept)).await?;
+    require_plan(&app, why.plan.as_deref(), task.handle().preview(Command::Accept)).await?;
     let receipt = task.accept().await?;
     stands(&task, receipt).await
 }
@@ -176,6 +176,6 @@ async fn purge_task(
 ) -> Answer<Json<PurgedTask>> {
     let task = terms.verb(&app.tasks.get(&at.id), &caller, &why);
     task.view().await?;
-    confirmed(&app, &why, || task.handle().preview_purge()).await?;
+    require_plan(&app, why.plan.as_deref(), task.handle().preview_purge()).await?;
     Ok(Json(PurgedTask { snapshots: task.purge().await? }))
 }
