@@ -124,10 +124,17 @@ impl Metrics {
     #[expect(clippy::cast_precision_loss, reason = "figures to look at")]
     fn look(&self, app: &App) {
         let stats = app.restage.stats();
-        for (kind, active) in &stats.active {
-            self.gauge("restage_active_entities", &[("kind", kind)]).set(*active as f64);
+        for of in &stats.kinds {
+            let kind = [("kind", of.kind)];
+            self.gauge("restage_active_entities", &kind).set(of.active as f64);
+            self.gauge("restage_drafts_pending", &kind).set(of.drafts_pending as f64);
+            self.gauge("restage_effects_owed", &kind).set(of.effects_owed as f64);
+            self.counter("restage_draft_retries_total", &kind).absolute(of.draft_retries);
+            self.counter("restage_fences_hit_total", &kind).absolute(of.fences_hit);
+            for (verb, count) in &of.verbs {
+                self.counter("restage_verbs_total", &[("kind", of.kind), ("verb", verb)]).absolute(*count);
+            }
         }
-        self.counter("restage_draft_retries_total", &[]).absolute(stats.draft_retries);
         self.gauge("restage_store_failed", &[]).set(f64::from(u8::from(stats.failure.is_some())));
         self.gauge("restage_durable_position", &[]).set(stats.durable.0 as f64);
         if let Some(log) = &stats.log {
@@ -148,7 +155,7 @@ impl Metrics {
 }
 
 /// What each figure says.
-const HELP: [(&str, &str); 19] = [
+const HELP: [(&str, &str); 23] = [
     ("restage_build_info", "The version that runs."),
     ("restage_turns_total", "Turns made durable since the start."),
     ("restage_commit_groups_total", "Groups of turns that were synced together."),
@@ -160,6 +167,10 @@ const HELP: [(&str, &str); 19] = [
     ("restage_store_failed", "Whether a failed write ended all writing: start the server again."),
     ("restage_durable_position", "The last durable position."),
     ("restage_active_entities", "Entities in memory."),
+    ("restage_drafts_pending", "Drafts that are held and not durable yet."),
+    ("restage_effects_owed", "Effects owed to the world."),
+    ("restage_fences_hit_total", "Late or superseded work that was turned away."),
+    ("restage_verbs_total", "Verbs that went back, overruled or were undone."),
     ("restage_draft_retries_total", "How often drafts could not be stored and were tried again."),
     (REQUESTS, "Requests answered."),
     (DURATION, "From the head of a request to the head of its answer."),

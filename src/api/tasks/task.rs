@@ -273,6 +273,12 @@ impl Task {
         self.handle.send(Command::CleanUp).await
     }
 
+    /// Ends the agent that is at work in this process, as closing the folder does: the stage is interrupted, what was
+    /// made stays, and [`retry`](Self::retry) goes on with it. Returns when the task was told.
+    pub async fn interrupt(&self) {
+        self.host.interrupt(self.handle.id()).await;
+    }
+
     /// Waits until nothing moves files any more.
     ///
     /// # Errors

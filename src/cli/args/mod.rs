@@ -1,5 +1,6 @@
 //! The arguments as they were typed. Parsing asks the system for nothing: what is not given stays open.
 
+mod reach;
 pub mod task;
 mod template;
 pub mod token;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub use reach::{Needs, Reach};
 pub use task::{AgentArgs, AgentVerb, AgentsArgs, RepoVerb, TaskArgs, TierVerb};
 pub use template::TemplateVerb;
 pub use token::{CreateArgs, LinkArgs, TokenVerb};
@@ -27,7 +29,7 @@ Examples:
   restage task restart login plan                       its stages, branch and worktree go back
   restage task undo login                               and every byte is back
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 not allowed, 6 data folder in use;\nabove 128: ended by a signal.";
+Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 not allowed, 6 server not reached,\nor data folder in use; above 128: ended by a signal.";
 
 /// Staged work that can be taken back: reset, revise and undo that no late writer and no crash can spoil.
 #[derive(Debug, Parser)]
@@ -48,6 +50,12 @@ pub struct Global {
     /// The data folder [default: restage in the user's data folder]
     #[arg(long, global = true, value_name = "DIR", env = "RESTAGE_DATA", hide_env_values = true)]
     pub data: Option<PathBuf>,
+    /// The server to ask, instead of a data folder of this machine; its token comes from RESTAGE_TOKEN or --token-file
+    #[arg(long, global = true, value_name = "URL", env = "RESTAGE_SERVER", hide_env_values = true)]
+    pub server: Option<String>,
+    /// A file that holds the token for the server
+    #[arg(long, global = true, value_name = "FILE", env = "RESTAGE_TOKEN_FILE", hide_env_values = true)]
+    pub token_file: Option<PathBuf>,
     /// Answer in JSON
     #[arg(long, global = true)]
     pub json: bool,
@@ -192,7 +200,7 @@ pub struct TourArgs {
 }
 
 /// What holds for a command, with what was left open filled in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// The data folder.
     pub data: PathBuf,
