@@ -75,8 +75,7 @@ impl Workshops {
     /// # Errors
     /// The store's.
     pub async fn peek(&self, id: &EntityId) -> Result<View<WorkshopKind>, Error> {
-        let of = id.clone();
-        self.0.entity(id).read(move |store| query::view(store, &of)).await
+        self.0.peek(id).await
     }
 }
 
