@@ -355,7 +355,7 @@ macro_rules! undo_routes {
         ///
         /// Nothing is done. The plan's token can be given with the undo itself.
         #[utoipa::path(tag = $tag, security(("token" = ["reset"])), params(EntityAt), request_body = Undo,
-                            responses((status = 200, description = "The plan.", body = Plan)))]
+                                    responses((status = 200, description = "The plan.", body = Plan)))]
         #[post($plan_undo_path)]
         async fn $plan_undo(app: Data<App>, _: Resetter, at: At<EntityAt>, undo: Body<Undo>) -> Answer<Json<Plan>> {
             Ok(Json(entity::plan::<$kind>(app, &at.id, Verb::Undo(undo.undo_point)).await?))
@@ -366,7 +366,7 @@ macro_rules! undo_routes {
         /// Everything that it changed is as it was before. It leaves an undo point of its own. Where newer work would be
         /// put aside, it is refused without the token of a plan that says so.
         #[utoipa::path(tag = $tag, security(("token" = ["reset"])), params(EntityAt), request_body = Undo,
-                            responses((status = 200, description = "It is undone.", body = Done<Nothing>)))]
+                                    responses((status = 200, description = "It is undone.", body = Done<Nothing>)))]
         #[post($undo_path)]
         async fn $undo(
             app: Data<App>,
@@ -382,7 +382,7 @@ macro_rules! undo_routes {
         ///
         /// What is read now is not touched. Nothing that was done before can be undone after this.
         #[utoipa::path(tag = $tag, security(("token" = ["admin"])), params(EntityAt), request_body = Why,
-                            responses((status = 200, description = "It is deleted.", body = Done<Nothing>)))]
+                                    responses((status = 200, description = "It is deleted.", body = Done<Nothing>)))]
         #[post($purge_path)]
         async fn $purge(
             app: Data<App>,

@@ -9,11 +9,12 @@ use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::entity::Served;
+use crate::api::access::Role;
 use crate::api::task::TaskKind;
 use crate::api::workshop::WorkshopKind;
 use crate::api::{self, Audit, EntityId, Error, Restage, Timestamp};
 use crate::http::address::Params;
-use crate::http::caller::{Reader, Role};
+use crate::http::caller::Reader;
 use crate::http::page::{Page, Paging, PagingParameters};
 use crate::http::problem::{Answer, Problem};
 use crate::http::state::App;
