@@ -251,7 +251,10 @@ mod tests {
             let request = TestRequest::get().uri("/panics").insert_header(("host", "127.0.0.1")).to_request();
             let request = actix_web::dev::Service::call(&service, request).await;
             let answer = request.unwrap_err().error_response();
-            assert_eq!((answer.status(), &answer.headers()[header::CONTENT_TYPE]), (StatusCode::INTERNAL_SERVER_ERROR, &HeaderValue::from_static(problem::MEDIA_TYPE)));
+            assert_eq!(
+                (answer.status(), &answer.headers()[header::CONTENT_TYPE]),
+                (StatusCode::INTERNAL_SERVER_ERROR, &HeaderValue::from_static(problem::MEDIA_TYPE))
+            );
             assert!(answer.headers().contains_key(REQUEST_ID));
         }
         assert_eq!(under_way.load(Ordering::Acquire), 0);

@@ -4,5 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't set up fails")]
 
 mod core;
+mod limits;
+mod metrics;
 mod openapi;
+mod program;
+mod serve;
+mod settings;
+mod systemd;
+mod tls;
+mod wire;
 mod world;
