@@ -49,9 +49,8 @@ impl Command {
     /// What a caller has to be allowed to have it done.
     pub fn needs(&self, dry_run: bool) -> Needs {
         match self {
-            Self::Token(_) | Self::Backup(_) | Self::Restore(_) | Self::Serve(_) | Self::Repo(RepoVerb::Add { .. }) => {
-                Needs::Admin
-            }
+            Self::Token(_) | Self::Backup(_) | Self::Restore(_) | Self::Serve(_) => Needs::Admin,
+            Self::Repo(RepoVerb::Add { .. }) => Needs::Admin,
             _ => match self.does() {
                 Does::Looks => Needs::Read,
                 Does::GoesBack if dry_run => Needs::Read,

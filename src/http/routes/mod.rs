@@ -16,10 +16,12 @@ mod webhooks;
 mod workshops;
 
 use actix_web::http::StatusCode;
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::problem::{Answer, Problem};
+use super::state::App;
 use super::{docs, health, metrics, openapi, pages};
 
 /// Everything the server answers to.
@@ -45,10 +47,13 @@ pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
 }
 
 /// Answers what no route takes.
-pub(in crate::http) async fn unknown(request: HttpRequest) -> Answer<HttpResponse> {
-    if request.match_pattern().is_some() {
+pub(in crate::http) async fn unknown(request: HttpRequest, app: Data<App>) -> Answer<HttpResponse> {
+    if let Some(pattern) = request.match_pattern() {
+        // Pages are not in the document: they are looked at.
+        let allowed = app.allowed.get(&pattern).map_or("GET", String::as_str);
         let detail = format!("{} can't be asked of this", request.method());
-        return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail).hint("see /docs for what can"));
+        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail).header("allow", allowed);
+        return Err(problem.hint(format!("ask {allowed}, or see /docs for what there is")));
     }
     let problem = Problem::new(StatusCode::NOT_FOUND, "no_such_route", "there is no such route");
     Err(problem.hint("see /docs for all there are"))
