@@ -76,7 +76,6 @@ impl<E: Entity> Handle<E> {
     }
 
     /// The time that turns are given.
-    #[cfg(feature = "tasks")]
     pub(super) fn now(&self) -> crate::domain::Timestamp {
         self.runtime.clock().now()
     }
@@ -118,6 +117,23 @@ impl<E: Entity> Handle<E> {
     pub fn key(&self, key: impl Into<String>) -> Self {
         let mut handle = self.clone();
         handle.terms.key = Some(key.into());
+        handle
+    }
+
+    /// Says where from: an address, and which token.
+    #[must_use]
+    pub fn from(&self, place: impl Into<String>) -> Self {
+        let mut handle = self.clone();
+        handle.terms.from = Some(place.into());
+        handle
+    }
+
+    /// Has it done only at this revision, as [`view`](Self::view) gives it; 0 for an entity that nobody has created.
+    /// Drafts that are held make no revision yet.
+    #[must_use]
+    pub fn expect(&self, revision: u64) -> Self {
+        let mut handle = self.clone();
+        handle.terms.expected = Some(revision);
         handle
     }
 

@@ -52,7 +52,8 @@ pub trait Entity: Sized + Clone + Debug + Send + Sync + 'static {
     /// Refuses, or says what happens.
     ///
     /// # Errors
-    /// The rule that refuses. Nothing changed then.
+    /// The rule that refuses. Nothing changed then; but a command that carries work and is
+    /// [superseded](Rejection::Superseded) is kept as an orphan, just as one that a fence turns away.
     fn decide(state: &Self::State, command: &Self::Command, input: &Input<'_>) -> Result<Decision<Self>, Rejection>;
 
     /// Folds what happened at `at` into the state.
@@ -81,6 +82,12 @@ pub trait Entity: Sized + Clone + Debug + Send + Sync + 'static {
     fn on_timer(key: &str) -> Option<Self::Command> {
         let _ = key;
         None
+    }
+
+    /// What a state that an undo put back owes to the world, and when it has to be woken. Nothing by default.
+    fn after_undo(state: &Self::State, at: Timestamp) -> Owes<Self> {
+        let _ = (state, at);
+        Owes::default()
     }
 
     /// The command that begins the undo of a verb which the world has to take back first; `saved` is the state before
@@ -127,6 +134,13 @@ impl Digest {
     /// The digest of some bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(sha2::Sha256::digest(bytes).into())
+    }
+}
+
+/// Sixty-four hexadecimal digits.
+impl std::fmt::Display for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -191,6 +205,21 @@ pub struct Decision<E: Entity> {
     /// The undo point that this turn takes back, the world having taken it back before: [`Entity::begin_undo`]. What
     /// happened comes after that. Fences are raised as the undo has it, so the decision raises none.
     pub undoes: Option<u64>,
+}
+
+/// Effects and timers, by key, each as a [`Decision`] has it.
+#[derive(Debug)]
+pub struct Owes<E: Entity> {
+    /// Effects owed (`Some`), or owed no longer (`None`).
+    pub effects: Vec<(String, Option<E::Effect>)>,
+    /// Timers set (`Some`) or stopped (`None`).
+    pub timers: Vec<(String, Option<Timestamp>)>,
+}
+
+impl<E: Entity> Default for Owes<E> {
+    fn default() -> Self {
+        Self { effects: Vec::new(), timers: Vec::new() }
+    }
 }
 
 impl<E: Entity> Decision<E> {
@@ -282,12 +311,19 @@ pub struct Verb {
     /// What a plan of it rests on: the plan holds as long as this is the same. `None` for everything: it holds as long as
     /// the entity has no other turn.
     pub rests_on: Option<Digest>,
+    /// Whether it can't be taken back: it leaves no undo point.
+    pub for_good: bool,
 }
 
 impl Verb {
     /// A verb that is one turn, and whose plan rests on everything.
     pub fn new(name: &'static str, stage: Option<StageId>, affects: Vec<StageId>, lines: Vec<PlanLine>) -> Self {
-        Self { name, stage, affects, lines, part: Part::Whole, rests_on: None }
+        Self { name, stage, affects, lines, part: Part::Whole, rests_on: None, for_good: false }
+    }
+
+    /// A verb that is one turn, belongs to no stage, and can't be taken back.
+    pub fn for_good(name: &'static str, lines: Vec<PlanLine>) -> Self {
+        Self { for_good: true, ..Self::new(name, None, Vec::new(), lines) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The rules. Pure: no async, no files, no clock, no randomness, and no knowledge of how anything is stored.
 
+pub mod access;
+pub mod batch;
 mod entity;
 mod fence;
 mod id;
@@ -12,10 +14,11 @@ mod stored;
 pub mod task;
 mod text;
 mod time;
+pub mod webhook;
 pub mod workflow;
 pub mod workshop;
 
-pub use entity::{Decision, Digest, Entity, Input, Part, Read, Target, Verb};
+pub use entity::{Decision, Digest, Entity, Input, Owes, Part, Read, Target, Verb};
 pub use fence::{Fence, Generation, Inherit};
 pub use id::{EntityId, StageId};
 pub use plan::{Fate, Plan, PlanLine, PlanToken};

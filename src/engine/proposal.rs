@@ -114,6 +114,7 @@ impl<E: Entity> Proposal<E> {
         proposal.content = decision.content;
         proposal.effects = decision.effects;
         proposal.timers = decision.timers;
+        proposal.for_good = decision.verb.as_ref().is_some_and(|verb| verb.for_good);
         proposal.verb = decision.verb;
         proposal.answer = Answer::Reply(decision.reply);
         Ok(proposal)
@@ -144,6 +145,11 @@ impl<E: Entity> Proposal<E> {
         let frees = self.changes.iter().any(|change| matches!(change, Change::UndoPointsGone(_)));
         let goes_back = self.verb.is_some() && (!self.for_good || self.content.is_empty());
         if frees || goes_back { Urgency::Reserved } else { Urgency::Ordinary }
+    }
+
+    /// The verb that is done or begun. One that is finished was counted, and audited, when it was begun.
+    pub(super) fn begun_or_done(&self) -> Option<&'static str> {
+        self.verb.as_ref().filter(|verb| !matches!(verb.part, Part::Finished { .. })).map(|verb| verb.name)
     }
 
     /// Whether it leaves an undo point.

@@ -53,15 +53,41 @@ impl Moment {
     }
 }
 
+/// Measures how long something takes.
+#[cfg(feature = "http")]
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Moment);
+
+#[cfg(feature = "http")]
+impl Stopwatch {
+    /// Begins to measure.
+    pub fn start() -> Self {
+        Self(Moment::current())
+    }
+
+    /// The time since it began.
+    pub fn time(&self) -> Duration {
+        self.0.ago()
+    }
+}
+
 /// Sixteen random bytes, to tell one store from every other.
 ///
 /// # Errors
 /// The system has none to give.
 pub fn random_id() -> std::io::Result<[u8; 16]> {
-    let mut id = [0; 16];
+    random_bytes()
+}
+
+/// Random bytes that nobody can guess.
+///
+/// # Errors
+/// The system has none to give.
+pub fn random_bytes<const N: usize>() -> std::io::Result<[u8; N]> {
+    let mut bytes = [0; N];
     let mut filled = 0;
-    while filled < id.len() {
-        filled += rustix::rand::getrandom(&mut id[filled..], rustix::rand::GetRandomFlags::empty())?;
+    while filled < bytes.len() {
+        filled += rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty())?;
     }
-    Ok(id)
+    Ok(bytes)
 }

@@ -29,11 +29,14 @@ use self::shared::Shared;
 use crate::domain::Entity;
 use crate::store::{Position, Store, StoreError};
 
-pub use clock::{Clock, SystemClock, random_id};
+#[cfg(feature = "http")]
+pub use clock::Stopwatch;
+pub use clock::{Clock, SystemClock, random_bytes, random_id};
 pub use effects::EffectHandler;
 pub use error::AskError;
 pub use feed::Feed;
 pub(crate) use kind::KindState;
+pub use kind::KindStats;
 pub use options::RuntimeOptions;
 
 /// The actors over one store.
@@ -139,13 +142,16 @@ impl Runtime {
         if kind.served.swap(true, Ordering::AcqRel) {
             return false;
         }
-        let dispatch = effects::dispatch(Arc::clone(kind), Arc::new(handler));
-        match tokio::runtime::Handle::try_current() {
-            // What carries effects out talks to the world: it runs where the program's own tasks do, not beside actors.
-            Ok(runtime) => drop(runtime.spawn(dispatch)),
-            Err(_) => drop(self.inner.shared.arbiters.pick(1).spawn(dispatch)),
-        }
+        self.spawn_beside(effects::dispatch(Arc::clone(kind), Arc::new(handler)));
         true
+    }
+
+    /// Runs what talks to the world where the program's own tasks run, not beside actors.
+    pub(crate) fn spawn_beside(&self, task: impl Future<Output = ()> + Send + 'static) {
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(task)),
+            Err(_) => drop(self.inner.shared.arbiters.pick(1).spawn(task)),
+        }
     }
 
     /// Committed turns after a position.
@@ -157,7 +163,6 @@ impl Runtime {
         &self.inner.shared.store
     }
 
-    #[cfg(feature = "tasks")]
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.inner.shared.clock
     }
@@ -166,14 +171,11 @@ impl Runtime {
         &self.inner.shared.options
     }
 
-    /// Entities in memory, by kind.
-    pub(crate) fn active(&self) -> Vec<(&'static str, usize)> {
-        self.inner.kinds().iter().map(|kind| (kind.name(), kind.active())).collect()
-    }
-
-    /// How often drafts could not be stored and were tried again.
-    pub(crate) fn draft_retries(&self) -> u64 {
-        self.inner.kinds().iter().map(|kind| kind.draft_retries()).sum()
+    /// Figures of each kind, by name.
+    pub(crate) fn stats(&self) -> Vec<KindStats> {
+        let mut stats: Vec<_> = self.inner.kinds().iter().map(|kind| kind.stats()).collect();
+        stats.sort_by_key(|kind| kind.kind);
+        stats
     }
 
     /// Removes what nothing refers to any more, all of it.

@@ -1,0 +1,231 @@
+//! What went wrong, as RFC 9457 has it: the one form of every error that the server answers.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::wire::Plan;
+use crate::api::{Class, Error, Rejection};
+
+/// What a handler comes to.
+pub(in crate::http) type Answer<T> = Result<T, Problem>;
+
+/// The media type of every error.
+pub(in crate::http) const MEDIA_TYPE: &str = "application/problem+json";
+/// When to come again, where it is not known better.
+const RETRY_SECONDS: u32 = 1;
+
+/// Something that was not done, and what to do about it.
+#[derive(Clone, Debug)]
+pub(in crate::http) struct Problem(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    status: StatusCode,
+    code: Cow<'static, str>,
+    detail: String,
+    hint: String,
+    more: Map<String, Value>,
+    headers: HeaderMap,
+}
+
+/// A problem as it is sent.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem, description = "What was not done, why, and what to do about it (RFC 9457).")]
+pub(in crate::http) struct Sent<'a> {
+    /// Names the sort of problem.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:restage:problem:not_found")]
+    of: String,
+    /// The status in words.
+    title: &'a str,
+    /// The status of the answer.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What is wrong, as a sentence.
+    detail: &'a str,
+    /// A stable word for programs.
+    #[schema(example = "not_found")]
+    code: &'a str,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    #[schema(required = false)]
+    hint: &'a str,
+    /// Names this request in the server's log.
+    request_id: &'a str,
+    /// What belongs to this sort of problem: `plan`, `orphan`, `current`, ...
+    #[serde(flatten)]
+    more: &'a Map<String, Value>,
+}
+
+impl Problem {
+    /// A problem of this status and code.
+    pub(in crate::http) fn new(
+        status: StatusCode,
+        code: impl Into<Cow<'static, str>>,
+        detail: impl Into<String>,
+    ) -> Self {
+        let (code, detail) = (code.into(), detail.into());
+        let (hint, more, headers) = (String::new(), Map::new(), HeaderMap::new());
+        Self(Box::new(Inner { status, code, detail, hint, more, headers }))
+    }
+
+    /// A request that can't be read.
+    pub(in crate::http) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// Nothing is said about what went wrong inside: that is in the log, under the id of the request.
+    pub(in crate::http) fn internal() -> Self {
+        let problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the server failed to do this");
+        problem.hint("look into the server's log for the id of this request")
+    }
+
+    /// The server can't do it now.
+    pub(in crate::http) fn unavailable(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(RETRY_SECONDS)
+    }
+
+    /// The same, with what to do about it.
+    #[must_use]
+    pub(in crate::http) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = hint.into();
+        self
+    }
+
+    /// The same, with something more that programs can use.
+    #[must_use]
+    pub(in crate::http) fn with(mut self, name: &str, value: impl Serialize) -> Self {
+        if let Ok(value) = serde_json::to_value(value) {
+            self.0.more.insert(name.to_owned(), value);
+        }
+        self
+    }
+
+    /// The same, with a header. What can't be one is left out.
+    #[must_use]
+    pub(in crate::http) fn header(mut self, name: &'static str, value: impl AsRef<str>) -> Self {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value.as_ref())) {
+            self.0.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// The same, with when to come again.
+    #[must_use]
+    pub(in crate::http) fn retry_after(mut self, seconds: u32) -> Self {
+        self.0.headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        self
+    }
+
+    /// The stable word for programs.
+    pub(in crate::http) fn code(&self) -> &str {
+        &self.0.code
+    }
+
+    /// The status it is answered with.
+    pub(in crate::http) fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// The answer to the request of this id.
+    pub(in crate::http) fn response(&self, request_id: &str) -> HttpResponse {
+        let Inner { status, code, detail, hint, more, headers } = &*self.0;
+        let of = format!("urn:restage:problem:{code}");
+        let title = status.canonical_reason().unwrap_or("Error");
+        let sent = Sent { of, title, status: status.as_u16(), detail, code, hint, request_id, more };
+        let mut answer = HttpResponse::build(*status);
+        for (name, value) in headers {
+            answer.insert_header((name.clone(), value.clone()));
+        }
+        answer.content_type(MEDIA_TYPE);
+        // Strings and values have a JSON form; without one, the status says the most of it.
+        answer.body(serde_json::to_vec(&sent).unwrap_or_default())
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.code, self.0.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// Without an id: the edge of the server, through which every answer goes, makes the answer again with it.
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.0.status)
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let status = status_of(&error);
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(code = error.code(), %error, "a request failed");
+            return Self::internal();
+        }
+        let problem = Self::new(status, error.code().to_owned(), error.to_string()).hint(error.hint());
+        let problem = match error.rejection() {
+            Some(rejection) => problem.about(rejection),
+            None => problem,
+        };
+        if status == StatusCode::SERVICE_UNAVAILABLE { problem.retry_after(RETRY_SECONDS) } else { problem }
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        Error::from(rejection).into()
+    }
+}
+
+impl Problem {
+    /// What programs can use of a refusal.
+    fn about(self, rejection: &Rejection) -> Self {
+        match rejection {
+            Rejection::Stale { stage, given, current, orphan } => {
+                let problem = self.with("stage", stage.as_str()).with("given", given.0).with("current", current.0);
+                match orphan {
+                    Some(orphan) => problem.with("orphan", orphan),
+                    None => problem,
+                }
+            }
+            Rejection::VersionMoved { expected, actual, .. } => self.with("given", expected).with("current", actual),
+            Rejection::PlanMoved { plan } | Rejection::PlanRequired { plan } => {
+                self.with("plan", Plan::from((**plan).clone()))
+            }
+            Rejection::Invalid { field, .. } => self.with("field", field),
+            Rejection::Limit { most, .. } => self.with("most", most),
+            _ => self,
+        }
+    }
+}
+
+/// The status that stands for an error: by its code where that says more than its class.
+fn status_of(error: &Error) -> StatusCode {
+    match error.code() {
+        "limit" | "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
+        "revision_moved" | "version_moved" => StatusCode::PRECONDITION_FAILED,
+        "plan_required" => StatusCode::PRECONDITION_REQUIRED,
+        "key_reused" => StatusCode::UNPROCESSABLE_ENTITY,
+        "gone" => StatusCode::GONE,
+        _ => match error.class() {
+            Class::NotFound => StatusCode::NOT_FOUND,
+            Class::Conflict => StatusCode::CONFLICT,
+            Class::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+            Class::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Class::Uncertain => StatusCode::GATEWAY_TIMEOUT,
+            Class::Storage | Class::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        },
+    }
+}

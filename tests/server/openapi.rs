@@ -1,0 +1,48 @@
+//! The document that clients are generated from.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::world::World;
+
+/// All operations of a document: method, path, operation.
+pub fn operations(document: &Value) -> Vec<(String, String, Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    let of_path = |(path, item): (&String, &Value)| {
+        let operations = item.as_object().unwrap().iter();
+        let all = operations.map(|(method, operation)| (method.to_uppercase(), path.clone(), operation.clone()));
+        all.collect::<Vec<_>>()
+    };
+    paths.iter().flat_map(of_path).collect()
+}
+
+#[tokio::test]
+async fn every_operation_is_described() {
+    let world = World::new().await;
+    let document = world.get("/v1/openapi.json").await.json();
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut ids = BTreeSet::new();
+    for (method, path, operation) in operations(&document) {
+        let named = format!("{method} {path}");
+        let id = operation["operationId"].as_str().unwrap_or_else(|| panic!("{named} has no id"));
+        assert!(ids.insert(id.to_owned()), "{named}: the id {id} is there twice");
+        assert!(
+            id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'),
+            "{named}: {id}"
+        );
+        assert_eq!(operation["tags"].as_array().map(Vec::len), Some(1), "{named} has no tag");
+        assert!(operation["security"].is_array(), "{named} does not say who may");
+        assert!(!operation["summary"].as_str().unwrap_or_default().is_empty(), "{named} has no summary");
+        assert!(!operation["description"].as_str().unwrap_or_default().is_empty(), "{named} has no description");
+        let refusals: Vec<&String> =
+            operation["responses"].as_object().unwrap().keys().filter(|s| s.starts_with('4')).collect();
+        assert!(refusals.len() >= 2, "{named} declares {refusals:?}");
+        for status in refusals {
+            let schema = &operation["responses"][status]["content"]["application/problem+json"]["schema"]["$ref"];
+            assert_eq!(schema, "#/components/schemas/Problem", "{named}: {status}");
+        }
+    }
+    assert!(ids.contains("livez") && ids.len() >= 4, "{ids:?}");
+    world.end().await;
+}
