@@ -18,9 +18,9 @@ use actix_web::{HttpMessage as _, HttpResponse};
 use futures_util::FutureExt as _;
 
 use super::auth::{self, Quota};
-use super::pages;
 use super::problem::{self, Answer, Problem};
 use super::state::App;
+use super::{caller, pages};
 use crate::api::Stopwatch;
 
 /// The header that names a request in the log.
@@ -88,6 +88,9 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
             return Err(failed(&app, &method, &id, &Problem::internal(), watch.time()));
         }
     };
+    if answer.status().is_client_error() {
+        caller::audit_refusal(&app, answer.request()).await;
+    }
     record(&app, &answer, &method, &id, watch.time());
     Ok(dressed(answer, &id))
 }
