@@ -24,10 +24,11 @@ pub use api::{
 };
 #[cfg(feature = "tasks")]
 pub use api::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
-pub use api::{access, transcript};
+pub use api::{Batch, Batches, StuckAfter, StuckAt, StuckPage, StuckQuery, Workflow, Workflows};
+pub use api::{access, transcript, workflows};
 pub use domain::{
     Decision, Digest, Entity, EntityId, Fate, Fence, Generation, Inherit, Input, Owes, Part, Plan, PlanLine, PlanToken,
-    Read, Rejection, StageId, Target, Timestamp, Verb, limits, repository, task, workshop,
+    Read, Rejection, StageId, Stuck, Target, Timestamp, Verb, batch, limits, queue, repository, task, workflow, workshop,
 };
 pub use engine::{
     Audit, Change, CodecError, Committed, Entry, Failure, Orphan, Owed, Page, PageRange, Record, Turn, UndoPoint, View,

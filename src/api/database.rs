@@ -2,17 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-#[cfg(feature = "tasks")]
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
 use super::access::Access;
+use super::batches::Batches;
 use super::error::Error;
 use super::kind::Kind;
 #[cfg(feature = "tasks")]
 use super::tasks::{TaskOptions, Tasks};
+use super::workflows::Workflows;
 use super::workshops::Workshops;
 use crate::domain::Entity;
 #[cfg(feature = "tasks")]
@@ -162,6 +163,7 @@ pub struct Restage {
     runtime: Arc<Runtime>,
     folder: Option<Arc<FolderStore>>,
     access: Arc<OnceCell<Access>>,
+    workflows: Arc<OnceLock<Workflows>>,
     #[cfg(feature = "tasks")]
     tasks: Arc<OnceLock<Tasks>>,
     path: Option<PathBuf>,
@@ -218,6 +220,7 @@ impl Restage {
             folder,
             path,
             access: Arc::default(),
+            workflows: Arc::default(),
             #[cfg(feature = "tasks")]
             tasks: Arc::default(),
         })
@@ -242,6 +245,26 @@ impl Restage {
     /// Another kind is in use under the name of workshops.
     pub fn workshops(&self) -> Result<Workshops, Error> {
         Ok(Workshops::new(self.kind()?))
+    }
+
+    /// The workflows, with their queues and workers.
+    ///
+    /// # Errors
+    /// Another kind is in use under the name of workflows, queues or access.
+    pub fn workflows(&self) -> Result<Workflows, Error> {
+        if let Some(workflows) = self.workflows.get() {
+            return Ok(workflows.clone());
+        }
+        let workflows = Workflows::new(self.kind()?, self.kind()?, self.kind()?, Arc::clone(&self.access));
+        Ok(self.workflows.get_or_init(|| workflows).clone())
+    }
+
+    /// The batches: the same verb on many entities.
+    ///
+    /// # Errors
+    /// Another kind is in use under the name of batches, and as of [`workflows`](Self::workflows).
+    pub fn batches(&self) -> Result<Batches, Error> {
+        Ok(Batches::new(self.kind()?, self.workflows()?, self.workshops()?))
     }
 
     /// Who may call a server of this folder.
@@ -328,6 +351,9 @@ impl Restage {
         #[cfg(feature = "tasks")]
         if let Some(tasks) = self.tasks.get() {
             tasks.host().close().await;
+        }
+        if let Some(workflows) = self.workflows.get() {
+            workflows.close();
         }
         Ok(self.runtime.shutdown().await?)
     }

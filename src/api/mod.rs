@@ -1,24 +1,30 @@
 //! The typed facade that embedders and the command line use. The one place where errors become codes for people.
 
 pub mod access;
+mod batches;
 mod database;
 mod error;
 mod handle;
 mod kind;
 mod maintenance;
+mod stuck;
 #[cfg(feature = "tasks")]
 mod tasks;
 pub mod transcript;
+pub mod workflows;
 mod workshops;
 
 pub use access::Access;
+pub use batches::{Batch, Batches};
 pub use database::{Feed, Options, Restage, Stats};
 pub use error::{Class, Error};
 pub use handle::{Handle, Receipt};
 pub use kind::Kind;
 pub use maintenance::Unsound;
+pub use stuck::{StuckAfter, StuckAt, StuckPage, StuckQuery};
 #[cfg(feature = "tasks")]
 pub use tasks::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
+pub use workflows::{Workflow, Workflows};
 pub use workshops::{Progress, WentBack, Workshop, Workshops};
 
 /// What the facade's signatures name, for the command line and the server: they may name nothing below.
@@ -29,7 +35,7 @@ mod named {
     pub(crate) use crate::domain::repository::RepositoryFacts;
     pub(crate) use crate::domain::{
         Entity, EntityId, Fate, Generation, Plan, PlanLine, PlanToken, Rejection, StageId, Timestamp, limits, task,
-        workshop,
+        workflow, workshop,
     };
     pub(crate) use crate::engine::{Change, Orphan, Turn, UndoPoint, View};
     #[cfg(feature = "http")]
