@@ -18,23 +18,29 @@ pub mod cli;
 
 #[cfg(feature = "tasks")]
 pub use agents::{AgentConfig, AgentError};
+#[cfg(feature = "http")]
+pub use api::events;
 pub use api::{
-    Access, Class, Error, Feed, Handle, Kind, Options, Progress, Receipt, Restage, Stats, Unsound, WentBack, Workshop,
-    Workshops,
+    Access, Class, Error, Feed, Handle, Imported, Kind, Options, Progress, Receipt, Restage, Stats, Unsound, WentBack,
+    Workshop, Workshops,
 };
 #[cfg(feature = "tasks")]
 pub use api::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
 pub use api::{Batch, Batches, StuckAfter, StuckAt, StuckPage, StuckQuery, Workflow, Workflows};
+#[cfg(feature = "http")]
+pub use api::{Trial, WebhookChange, WebhookHosts, Webhooks};
 pub use api::{access, transcript, workflows};
 pub use domain::{
     Decision, Digest, Entity, EntityId, Fate, Fence, Generation, Inherit, Input, Owes, Part, Plan, PlanLine, PlanToken,
-    Read, Rejection, StageId, Stuck, Target, Timestamp, Verb, batch, limits, queue, repository, task, workflow, workshop,
+    Read, Rejection, StageId, Stuck, Target, Timestamp, Verb, batch, limits, queue, repository, task, webhook, workflow,
+    workshop,
 };
 pub use engine::{
-    Audit, Change, CodecError, Committed, Entry, Failure, Orphan, Owed, Page, PageRange, Record, Turn, UndoPoint, View,
+    Asked, Audit, Change, CodecError, Committed, Entry, Failure, Orphan, Owed, Page, PageRange, Record, Turn,
+    UndoPoint, View,
 };
 #[cfg(feature = "http")]
-pub use http::{Adjustable, Limits, RunningServer, Server, ServerError, ServerOptions, StopError};
+pub use http::{Adjustable, Limits, RunningServer, Server, ServerError, ServerOptions, StopError, TlsError, TlsFiles};
 pub use runtime::{Clock, EffectHandler, KindStats, SystemClock};
 pub use store::{BackupInfo, Finding, IndexState, LogStats, Position, StoreError, UpTo, VerifyReport};
 #[cfg(feature = "tasks")]

@@ -4,13 +4,20 @@ pub mod access;
 mod batches;
 mod database;
 mod error;
+#[cfg(feature = "http")]
+pub mod events;
 mod handle;
+mod import;
 mod kind;
 mod maintenance;
 mod stuck;
 #[cfg(feature = "tasks")]
 mod tasks;
+#[cfg(feature = "http")]
+mod time;
 pub mod transcript;
+#[cfg(feature = "http")]
+mod webhooks;
 pub mod workflows;
 mod workshops;
 
@@ -18,12 +25,17 @@ pub use access::Access;
 pub use batches::{Batch, Batches};
 pub use database::{Feed, Options, Restage, Stats};
 pub use error::{Class, Error};
+#[cfg(feature = "http")]
+pub use events::Events;
 pub use handle::{Handle, Receipt};
+pub use import::Imported;
 pub use kind::Kind;
 pub use maintenance::Unsound;
 pub use stuck::{StuckAfter, StuckAt, StuckPage, StuckQuery};
 #[cfg(feature = "tasks")]
 pub use tasks::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
+#[cfg(feature = "http")]
+pub use webhooks::{Trial, WebhookChange, WebhookHosts, Webhooks};
 pub use workflows::{Workflow, Workflows};
 pub use workshops::{Progress, WentBack, Workshop, Workshops};
 
@@ -34,17 +46,17 @@ mod named {
     pub(crate) use crate::agents::{AgentConfig, AgentSpec};
     pub(crate) use crate::domain::repository::RepositoryFacts;
     pub(crate) use crate::domain::{
-        Entity, EntityId, Fate, Generation, Plan, PlanLine, PlanToken, Rejection, StageId, Timestamp, limits, task,
-        workflow, workshop,
+        Digest, Entity, EntityId, Fate, Generation, Plan, PlanLine, PlanToken, Rejection, StageId, Timestamp, limits, task,
+        batch, webhook, workflow, workshop,
     };
-    pub(crate) use crate::engine::{Change, Orphan, Turn, UndoPoint, View};
+    pub(crate) use crate::engine::{Audit, Change, Orphan, Turn, UndoPoint, View};
     #[cfg(feature = "http")]
     pub(crate) use crate::runtime::Stopwatch;
     pub(crate) use crate::runtime::{Clock, SystemClock};
     pub(crate) use crate::store::{BackupInfo, IndexState, Position, UpTo, VerifyReport};
     #[cfg(test)]
-    pub(crate) use crate::vcs::{CommitId, FileChange, Kept};
-    pub(crate) use crate::vcs::{Look, Stays};
+    pub(crate) use crate::vcs::{CommitId, FileChange};
+    pub(crate) use crate::vcs::{Kept, Look, Snapshot, Stays};
 }
 
 #[cfg(any(feature = "cli", feature = "http"))]

@@ -1,12 +1,12 @@
 //! One call of the program on a data folder that is open: what every verb needs, whatever it is about.
 
 use std::fmt::Display;
-use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use super::args::Global;
 use super::output::Output;
+use super::site::Site;
 use super::stop::{Outcome, Stop};
 use crate::api::{Receipt, Restage};
 
@@ -16,11 +16,16 @@ pub(super) struct Call<'a, T> {
     /// What the verbs are about: the workshops, the tasks.
     pub(super) all: T,
     pub(super) global: &'a Global,
-    pub(super) by: &'a str,
+    pub(super) site: &'a Site,
     pub(super) output: &'a mut Output,
 }
 
 impl<T> Call<'_, T> {
+    /// Who asks.
+    pub(super) fn by(&self) -> &str {
+        &self.site.settings.by
+    }
+
     /// What was answered, and what every answer of a turn has.
     pub(super) fn answer<R>(&mut self, receipt: &Receipt<R>, more: Value, text: impl FnOnce() -> String) -> Outcome {
         let mut answer = Map::new();
@@ -55,24 +60,6 @@ impl<T> Call<'_, T> {
             }
         }
     }
-}
-
-/// Reads all of a file, or of standard input.
-pub(super) async fn read_all(file: &Path) -> Outcome<Vec<u8>> {
-    let name = file.to_path_buf();
-    let read = move || {
-        let mut bytes = Vec::new();
-        if name == Path::new("-") {
-            std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes)?;
-            return Ok(bytes);
-        }
-        std::fs::read(&name)
-    };
-    // A thread of its own: standard input may never end, and nobody waits for this one.
-    let (send, receive) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || send.send(read()));
-    let bytes = receive.await.unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into()));
-    bytes.map_err(|error| Stop::file("reading", file, &error))
 }
 
 /// Names, in one line.

@@ -15,7 +15,7 @@ pub enum Exit {
     Conflict,
     /// This user may not.
     Denied,
-    /// The data folder can't be reached: another process has it.
+    /// The server can't be reached, or another process has the data folder.
     Unreachable,
     /// Ctrl-C.
     Interrupted,
@@ -42,6 +42,13 @@ impl Exit {
         }
     }
 
+    /// The end that a number stands for.
+    pub fn of_number(number: u8) -> Self {
+        let all = [Self::Done, Self::Usage, Self::NotFound, Self::Conflict, Self::Denied, Self::Unreachable];
+        let signals = [Self::Interrupted, Self::Unheard, Self::Terminated];
+        all.into_iter().chain(signals).find(|exit| exit.number() == number).unwrap_or(Self::Failure)
+    }
+
     /// The end that an error of this code stands for.
     pub fn of_code(code: &str) -> Self {
         match code {
@@ -59,8 +66,8 @@ impl Exit {
             "exists" | "conflict" | "stale_generation" | "version_moved" | "plan_moved" | "plan_required"
             | "key_reused" | "place_taken" | "worktree_changed" | "git_under_way" | "content_changed"
             | "not_an_ancestor" | "still_writing" | "moved" | "merge_conflict" => Self::Conflict,
-            "read_only" => Self::Denied,
-            "in_use" => Self::Unreachable,
+            "read_only" | "no_token" | "unauthorized" | "forbidden" => Self::Denied,
+            "in_use" | "unreachable" => Self::Unreachable,
             _ => Self::Failure,
         }
     }
@@ -85,7 +92,7 @@ mod tests {
             (Exit::Terminated, 143),
         ];
         for (exit, number) in ends {
-            assert_eq!(exit.number(), number);
+            assert_eq!((exit.number(), Exit::of_number(number)), (number, exit));
         }
     }
 

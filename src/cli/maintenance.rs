@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::args::{BackupArgs, RestoreArgs, Settings, VerifyArgs};
 use super::output::Output;
+use super::site::Site;
 use super::stop::{Outcome, Stop};
 use super::time;
 use crate::api::{BackupInfo, Error, IndexState, Position, Restage, TaskOptions, UpTo, VerifyReport};
@@ -39,17 +40,18 @@ fn bad_backup(error: Error) -> Stop {
     stop
 }
 
-pub(super) async fn backup(args: &BackupArgs, settings: &Settings, output: &mut Output) -> Outcome {
-    if args.file.exists() {
+pub(super) async fn backup(args: &BackupArgs, site: &Site, output: &mut Output) -> Outcome {
+    let file = site.absolute(&args.file)?;
+    if file.exists() {
         let what = format!("{} is there already", args.file.display());
         return Err(Stop::problem("exists", what, "name another file: a backup is not written over"));
     }
-    let restage = open(settings, false).await?;
+    let restage = site.open(false).await?;
     let progress = output.progress("writing");
     let bar = progress.clone();
-    let written = restage.backup(&args.file, move |done, total| bar.at(done, total)).await;
+    let written = restage.backup(&file, move |done, total| bar.at(done, total)).await;
     progress.end();
-    restage.shutdown().await?;
+    site.close(restage).await?;
     let info = written?;
     let text =
         |_| format!("{}: {} bytes, all up to position {} in it", args.file.display(), info.bytes, info.newest.0.0);

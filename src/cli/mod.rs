@@ -7,18 +7,23 @@ pub mod exit;
 mod files;
 mod going_back;
 mod history;
+mod link;
 mod logs;
 mod maintenance;
 mod orphans;
 pub mod output;
 mod plan;
+mod remote;
 mod repo;
+mod serve;
 mod signals;
+mod site;
 mod stop;
 mod task;
 mod template;
 mod tier;
 pub mod time;
+mod token;
 mod tour;
 mod workshop;
 
@@ -27,17 +32,20 @@ use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
-use self::args::{Cli, Command, Does, Global, Settings};
+use self::args::{Cli, Command, Does, Global, Reach, Settings};
 use self::exit::Exit;
 use self::output::{Output, Problem};
+use self::site::Site;
 use self::stop::{Outcome, Stop};
 
 /// Does what was typed, and says how it ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
-        Ok(cli) => cli,
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let parsed = Cli::command().try_get_matches_from(&arguments);
+    let (cli, typed) = match parsed.and_then(|typed| Ok((Cli::from_arg_matches(&typed)?, typed))) {
+        Ok(parsed) => parsed,
         Err(error) => {
             // It says so itself, on the stream and with the code that fit. If nobody reads it, nobody is to be told.
             let _ = error.print();
@@ -46,10 +54,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     logs::start();
     let mut output = Output::standard(cli.global.json, cli.global.quiet);
-    ExitCode::from(end(act(cli, &mut output), &mut output).number())
+    let done = act(cli, &typed, &arguments, &mut output);
+    ExitCode::from(end(done, &mut output).number())
 }
 
-fn act(cli: Cli, output: &mut Output) -> Outcome {
+fn act(cli: Cli, typed: &ArgMatches, arguments: &[OsString], output: &mut Output) -> Outcome {
     let Cli { global, command } = cli;
     if let Command::Completions { shell } = command {
         let mut script = Vec::new();
@@ -58,27 +67,42 @@ fn act(cli: Cli, output: &mut Output) -> Outcome {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Stop::problem("io", format!("starting threads: {error}"), "try again"))?;
-    let done = runtime.block_on(dispatch(command, &global, output));
+    let done = runtime.block_on(async {
+        let reach = command.reach();
+        if reach == Reach::Files {
+            return dispatch(command, &global, &Site::own(Settings::default()), output).await;
+        }
+        let settings = settings(&global)?;
+        match link::find(&global, typed, &settings, reach).await? {
+            Some(link) if reach == Reach::Folder => {
+                let line = remote::Line::new(arguments, typed, &command, &settings, &link)?;
+                remote::forward(&link, line, output).await
+            }
+            _ => dispatch(command, &global, &Site::own(settings), output).await,
+        }
+    });
     // Somebody may still wait for input: the process ends all the same.
     runtime.shutdown_background();
     done
 }
 
-async fn dispatch(command: Command, global: &Global, output: &mut Output) -> Outcome {
+async fn dispatch(command: Command, global: &Global, site: &Site, output: &mut Output) -> Outcome {
     if global.dry_run && command.does() == Does::Acts {
         let hint = "what goes back has one: restage task preview, restage workshop preview";
         return Err(Stop::problem("usage", "this has no plan to be shown, so --dry-run can't be done", hint));
     }
     match command {
-        Command::Workshop(verb) => workshop::run(verb, global, &settings(global)?, output).await,
-        Command::Template(verb) => template::run(verb, output),
-        Command::Task(args) => task::run(args, global, &settings(global)?, output).await,
-        Command::Repo(verb) => repo::run(verb, &settings(global)?, output).await,
-        Command::Tier(verb) => tier::run(verb, output),
-        Command::Agent(args) => agent::run(&args, &settings(global)?, output),
-        Command::Backup(args) => maintenance::backup(&args, &settings(global)?, output).await,
+        Command::Workshop(verb) => workshop::run(verb, global, site, output).await,
+        Command::Template(verb) => template::run(verb, site, output).await,
+        Command::Task(args) => task::run(args, global, site, output).await,
+        Command::Repo(verb) => repo::run(verb, site, output).await,
+        Command::Tier(verb) => tier::run(verb, site, output).await,
+        Command::Agent(args) => agent::run(&args, &site.settings, output),
+        Command::Token(verb) => token::run(verb, global, site, output).await,
+        Command::Backup(args) => maintenance::backup(&args, site, output).await,
+        Command::Serve(args) => serve::run(&args, &site.settings, output).await,
         Command::Restore(args) => maintenance::restore(&args, output).await,
-        Command::Verify(args) => maintenance::verify(args, &settings(global)?, output).await,
+        Command::Verify(args) => maintenance::verify(args, &site.settings, output).await,
         Command::Tour(args) => tour::run(&args, output).await,
         Command::Completions { .. } => Ok(()),
     }
@@ -97,7 +121,7 @@ fn settings(global: &Global) -> Outcome<Settings> {
 fn end(done: Outcome, output: &mut Output) -> Exit {
     match done {
         Ok(()) => Exit::Done,
-        Err(Stop::Signal(exit)) => exit,
+        Err(Stop::Signal(exit) | Stop::Told(exit)) => exit,
         Err(Stop::Output(error)) if output::is_closed(&error) => Exit::Unheard,
         Err(Stop::Output(error)) => {
             output.problem(&unwritable(&error));

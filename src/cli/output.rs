@@ -8,6 +8,7 @@ mod table;
 mod tests;
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write};
+use std::sync::Arc;
 use std::thread;
 
 use serde::Serialize;
@@ -20,6 +21,7 @@ pub use table::{Cell, Table, Tone};
 
 use super::exit::Exit;
 use super::plan::Shown;
+use super::remote::{Frame, Session, Stream, Terminal};
 
 /// Widest that text runs, where the terminal does not say.
 const WIDTH_DEFAULT: u16 = 100;
@@ -34,8 +36,17 @@ pub struct Output {
     quiet: bool,
     /// Columns of the terminal; `None` when data goes to a file or another program.
     width: Option<u16>,
-    /// Whether somebody is there to be asked.
-    asks: bool,
+    audience: Audience,
+}
+
+/// Who looks at what is not data.
+enum Audience {
+    /// Nobody.
+    Nobody,
+    /// Whoever sits at this terminal. Says whether there is a keyboard too.
+    Here(bool),
+    /// Whoever sits at the terminal of a caller elsewhere. Says whether there is a keyboard too.
+    Elsewhere(Arc<Session>, bool),
 }
 
 /// What went wrong, for a person and for a program.
@@ -76,26 +87,42 @@ pub fn errors_are_seen() -> bool {
     io::stderr().is_terminal()
 }
 
+/// What the standard streams are.
+pub(super) fn terminal() -> Terminal {
+    let (out, err) = (io::stdout(), io::stderr());
+    let coloured = |choice| choice != anstream::ColorChoice::Never;
+    let width = comfy_table::Table::new().width().unwrap_or(WIDTH_DEFAULT);
+    Terminal {
+        width: out.is_terminal().then_some(width),
+        coloured: coloured(anstream::AutoStream::choice(&out)),
+        coloured_errors: coloured(anstream::AutoStream::choice(&err)),
+        is_seen: err.is_terminal(),
+        asks: io::stdin().is_terminal() && err.is_terminal(),
+    }
+}
+
 impl Output {
     /// The standard streams. Colours are shown on a terminal, unless `NO_COLOR` says no.
     pub fn standard(json: bool, quiet: bool) -> Self {
-        let out = io::stdout();
-        let is_terminal = out.is_terminal();
-        let width = comfy_table::Table::new().width().unwrap_or(WIDTH_DEFAULT);
-        Self {
-            coloured: anstream::AutoStream::choice(&out) != anstream::ColorChoice::Never,
-            out: Box::new(out),
-            err: Box::new(anstream::stderr()),
-            json,
-            quiet,
-            width: is_terminal.then_some(width),
-            asks: io::stdin().is_terminal() && errors_are_seen(),
-        }
+        let Terminal { width, coloured, is_seen, asks, .. } = terminal();
+        let audience = if is_seen { Audience::Here(asks) } else { Audience::Nobody };
+        Self { coloured, out: Box::new(io::stdout()), err: Box::new(anstream::stderr()), json, quiet, width, audience }
+    }
+
+    /// The streams of a caller elsewhere.
+    pub(super) fn elsewhere(caller: &Arc<Session>, terminal: &Terminal, json: bool, quiet: bool) -> Self {
+        let stream = |frame| Stream { caller: Arc::clone(caller), frame };
+        let err: Box<dyn Write + Send> = Box::new(stream(Frame::Err));
+        let err = if terminal.coloured_errors { err } else { Box::new(anstream::StripStream::new(err)) };
+        let audience =
+            if terminal.is_seen { Audience::Elsewhere(Arc::clone(caller), terminal.asks) } else { Audience::Nobody };
+        let (coloured, width) = (terminal.coloured, terminal.width);
+        Self { coloured, out: Box::new(stream(Frame::Out)), err, json, quiet, width, audience }
     }
 
     /// Other streams than the standard ones, and nobody to ask.
     pub fn to(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>, json: bool, quiet: bool) -> Self {
-        Self { out, err, coloured: false, json, quiet, width: None, asks: false }
+        Self { out, err, coloured: false, json, quiet, width: None, audience: Audience::Nobody }
     }
 
     /// The answer: as JSON if that was asked for, else as text.
@@ -131,7 +158,12 @@ impl Output {
 
     /// Shows how far something is that may take long, where somebody looks.
     pub fn progress(&self, doing: &'static str) -> Progress {
-        if self.quiet || self.json || !errors_are_seen() { Progress::hidden() } else { Progress::shown(doing) }
+        match &self.audience {
+            _ if self.quiet || self.json => Progress::hidden(),
+            Audience::Nobody => Progress::hidden(),
+            Audience::Here(_) => Progress::shown(doing),
+            Audience::Elsewhere(caller, _) => Progress::sent(Arc::clone(caller), doing),
+        }
     }
 
     /// Whether the answer is asked for as JSON.
@@ -159,23 +191,38 @@ impl Output {
     /// # Errors
     /// When the question can't be written or the answer can't be read.
     pub async fn ask(&mut self, question: &str) -> io::Result<Option<bool>> {
-        if !self.asks {
-            return Ok(None);
-        }
-        write!(self.err, "{question} [y/N] ")?;
+        let answer = match &self.audience {
+            Audience::Nobody | Audience::Here(false) | Audience::Elsewhere(_, false) => return Ok(None),
+            Audience::Here(true) => None,
+            Audience::Elsewhere(caller, true) => Some(Arc::clone(caller)),
+        };
+        self.err.write_all(format!("{question} [y/N] ").as_bytes())?;
         self.err.flush()?;
-        // On a thread of its own that nobody waits for: whoever is asked may want to end the program instead.
-        let (send, receive) = oneshot::channel();
-        thread::spawn(move || {
-            let mut answer = String::new();
-            let _ = send.send(io::stdin().lock().read_line(&mut answer).map(|_| answer));
-        });
-        let answer = receive.await.unwrap_or_else(|_| Err(io::ErrorKind::UnexpectedEof.into()))?;
+        let answer = match answer {
+            Some(caller) => caller.line().await?,
+            None => typed_line().await?,
+        };
         Ok(Some(["y", "yes"].contains(&answer.trim().to_lowercase().as_str())))
+    }
+
+    /// What a command that is carried out elsewhere has for standard error, as it is.
+    pub(super) fn passed_on(&mut self, bytes: &[u8]) {
+        let _ = self.err.write_all(bytes);
     }
 
     /// One line to standard error. If nobody can read that either, there is nobody to tell.
     pub fn say(&mut self, text: &str) {
-        let _ = writeln!(self.err, "{text}");
+        let _ = self.err.write_all(format!("{text}\n").as_bytes());
     }
+}
+
+/// A line from standard input.
+pub(super) async fn typed_line() -> io::Result<String> {
+    // On a thread of its own that nobody waits for: whoever is asked may want to end the program instead.
+    let (send, receive) = oneshot::channel();
+    thread::spawn(move || {
+        let mut answer = String::new();
+        let _ = send.send(io::stdin().lock().read_line(&mut answer).map(|_| answer));
+    });
+    receive.await.unwrap_or_else(|_| Err(io::ErrorKind::UnexpectedEof.into()))
 }

@@ -5,34 +5,35 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::args::{RepoVerb, Settings};
-use super::maintenance;
 use super::output::{Output, Table, line};
+use super::site::Site;
 use super::stop::Outcome;
 use crate::api::{EntityId, Options, Repositories, RepositoryFacts, Restage, TaskOptions};
 
 /// Repositories read at a time.
 const PER_PAGE: usize = 500;
 
-pub(super) async fn run(verb: RepoVerb, settings: &Settings, output: &mut Output) -> Outcome {
+pub(super) async fn run(verb: RepoVerb, site: &Site, output: &mut Output) -> Outcome {
+    let settings = &site.settings;
     let added = match verb {
         RepoVerb::Add { name, path } => {
             // Before a data folder is made for it.
             let name = EntityId::new(name)?;
-            let path = std::path::absolute(&path).unwrap_or(path);
+            let path = site.absolute(&path)?;
             check(&name, &path, settings).await?;
             Some((name, path))
         }
         RepoVerb::List => None,
     };
-    let restage = maintenance::open(settings, added.is_some()).await?;
+    let restage = site.open(added.is_some()).await?;
     let done = match (restage.tasks(TaskOptions::default()), added) {
         (Ok(tasks), Some((name, path))) => add(tasks.repositories(), &name, &path, &settings.by, output).await,
         (Ok(tasks), None) => list(tasks.repositories(), output).await,
         (Err(error), _) => Err(error.into()),
     };
-    let closed = restage.shutdown().await;
+    let closed = site.close(restage).await;
     done?;
-    Ok(closed?)
+    closed
 }
 
 /// Whether a repository can be added, without a data folder.

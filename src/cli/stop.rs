@@ -18,6 +18,8 @@ pub(super) enum Stop {
     Output(io::Error),
     /// It was interrupted.
     Signal(Exit),
+    /// It ended like this where it was carried out, and why was told already.
+    Told(Exit),
 }
 
 /// What a command comes to.
@@ -42,7 +44,15 @@ impl Stop {
     pub(super) fn plan(&self) -> Option<&Shown> {
         match self {
             Self::Problem(problem) => problem.plan.as_deref(),
-            Self::Output(_) | Self::Signal(_) => None,
+            Self::Output(_) | Self::Signal(_) | Self::Told(_) => None,
+        }
+    }
+
+    /// What is wrong, in words; nothing where there is nothing to say.
+    pub(super) fn what(&self) -> &str {
+        match self {
+            Self::Problem(problem) => &problem.what,
+            Self::Output(_) | Self::Signal(_) | Self::Told(_) => "",
         }
     }
 

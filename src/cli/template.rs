@@ -1,20 +1,20 @@
 //! `restage template`.
 
-use std::fs;
 use std::path::Path;
 
 use serde_json::json;
 
 use super::args::TemplateVerb;
 use super::output::{Output, Table};
+use super::site::Site;
 use super::stop::{Outcome, Stop};
 use crate::api::workshop::Template;
 
-pub(super) fn run(verb: TemplateVerb, output: &mut Output) -> Outcome {
+pub(super) async fn run(verb: TemplateVerb, site: &Site, output: &mut Output) -> Outcome {
     match verb {
         TemplateVerb::List => list(output),
         TemplateVerb::Show { name } => show(&name, output),
-        TemplateVerb::Check { file } => check(&file, output),
+        TemplateVerb::Check { file } => check(&file, site, output).await,
     }
 }
 
@@ -38,16 +38,16 @@ fn show(name: &str, output: &mut Output) -> Outcome {
     Ok(output.bytes(text.as_bytes())?)
 }
 
-fn check(file: &Path, output: &mut Output) -> Outcome {
-    let template = from_file(file)?;
+async fn check(file: &Path, site: &Site, output: &mut Output) -> Outcome {
+    let template = from_file(file, site).await?;
     let (name, steps) = (template.name(), template.steps().len());
     let answer = json!({ "name": name, "title": template.title(), "steps": steps });
     Ok(output.data(&answer, |_| format!("{name} is a template of {steps} steps"))?)
 }
 
 /// A template by the name of one that comes with the program, or by that of a file.
-pub(super) fn find(name: &str) -> Outcome<Template> {
-    if names_a_file(name) { from_file(Path::new(name)) } else { Ok(Template::built_in(name)?) }
+pub(super) async fn find(name: &str, site: &Site) -> Outcome<Template> {
+    if names_a_file(name) { from_file(Path::new(name), site).await } else { Ok(Template::built_in(name)?) }
 }
 
 /// Whether a name looks like that of a TOML file, rather than of something that comes with the program.
@@ -55,8 +55,8 @@ pub(super) fn names_a_file(name: &str) -> bool {
     name.contains(['/', '\\']) || Path::new(name).extension().is_some_and(|extension| extension == "toml")
 }
 
-fn from_file(file: &Path) -> Outcome<Template> {
-    let text = fs::read_to_string(file).map_err(|error| Stop::file("reading", file, &error))?;
+async fn from_file(file: &Path, site: &Site) -> Outcome<Template> {
+    let text = site.read_text(file, "the template").await?;
     Template::from_toml(&text).map_err(|rejection| {
         Stop::from(rejection).map(|problem| {
             problem.why = Some(std::mem::replace(&mut problem.what, format!("{} is no template", file.display())));

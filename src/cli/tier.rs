@@ -1,20 +1,20 @@
 //! `restage tier`.
 
-use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::args::TierVerb;
 use super::output::{Output, Table};
+use super::site::Site;
 use super::stop::{Outcome, Stop};
 use super::template::names_a_file;
 use crate::api::task::Tier;
 
-pub(super) fn run(verb: TierVerb, output: &mut Output) -> Outcome {
+pub(super) async fn run(verb: TierVerb, site: &Site, output: &mut Output) -> Outcome {
     match verb {
         TierVerb::List => list(output),
-        TierVerb::Show { tier } => show(&tier, output),
+        TierVerb::Show { tier } => show(&tier, site, output).await,
     }
 }
 
@@ -30,9 +30,9 @@ fn list(output: &mut Output) -> Outcome {
     Ok(output.data(&json!({ "tiers": all }), |width| table.text(width))?)
 }
 
-fn show(name: &str, output: &mut Output) -> Outcome {
+async fn show(name: &str, site: &Site, output: &mut Output) -> Outcome {
     let (text, tier) = if names_a_file(name) {
-        let text = read(Path::new(name))?;
+        let text = site.read_text(Path::new(name), "the tier").await?;
         let tier = from_text(Path::new(name), &text)?;
         (text, tier)
     } else {
@@ -62,15 +62,11 @@ fn json(tier: &Tier) -> Value {
 }
 
 /// A tier by the name of one that comes with the program, or by that of a file.
-pub(super) fn find(name: &str) -> Outcome<Tier> {
+pub(super) async fn find(name: &str, site: &Site) -> Outcome<Tier> {
     if names_a_file(name) {
-        return from_text(Path::new(name), &read(Path::new(name))?);
+        return from_text(Path::new(name), &site.read_text(Path::new(name), "the tier").await?);
     }
     Ok(Tier::built_in(name)?)
-}
-
-fn read(file: &Path) -> Outcome<String> {
-    fs::read_to_string(file).map_err(|error| Stop::file("reading", file, &error))
 }
 
 fn from_text(file: &Path, text: &str) -> Outcome<Tier> {

@@ -16,6 +16,7 @@ mod stuck;
 pub mod task;
 mod text;
 mod time;
+pub mod webhook;
 pub mod workflow;
 pub mod workshop;
 

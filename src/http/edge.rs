@@ -5,19 +5,22 @@ use std::fmt::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{HttpMessage as _, HttpResponse};
 use futures_util::FutureExt as _;
 
-use super::problem::{self, Problem};
+use super::auth::{self, Quota};
+use super::problem::{self, Answer, Problem};
 use super::state::App;
+use super::{caller, pages};
 use crate::api::Stopwatch;
 
 /// The header that names a request in the log.
@@ -27,7 +30,7 @@ const REQUEST_ID_BYTES_MAX: usize = 64;
 /// How it is with the server can be asked however much it has to do.
 const ALWAYS: [&str; 4] = ["/livez", "/readyz", "/version", "/metrics"];
 /// What an answer says of itself to a browser, unless its handler said otherwise.
-const HEADERS: [(HeaderName, &str); 4] = [
+const HEADERS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (
@@ -35,6 +38,7 @@ const HEADERS: [(HeaderName, &str); 4] = [
         "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     ),
     (header::CACHE_CONTROL, "no-store"),
+    (header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
 ];
 
 /// Names the request in the log and in problems.
@@ -57,9 +61,17 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
     let Some(app) = request.app_data::<Data<App>>().map(|app| Data::clone(app)) else {
         return Err(Problem::internal().into());
     };
-    let Some(under_way) = UnderWay::enter(&app, request.path()) else {
-        let busy = Problem::unavailable("busy", "the server has too much to do").hint("wait a moment and ask again");
-        return Ok(dressed(request.into_response(busy.response(&id)).map_into_right_body(), &id));
+    let admitted = UnderWay::enter(&app, request.path()).and_then(|under_way| {
+        auth::admit(&app, &request)?;
+        Ok(under_way)
+    });
+    let under_way = match admitted {
+        Ok(under_way) => under_way,
+        Err(problem) => {
+            let answer = request.into_response(problem.response(&id)).map_into_right_body();
+            record(&app, &answer, &method, &id, watch.time());
+            return Ok(dressed(answer, &id));
+        }
     };
     let handled = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     drop(under_way);
@@ -70,13 +82,16 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
             ServiceResponse::new(request, problem.response(&id)).map_into_right_body()
         }
         Ok(Ok(answer)) => answer.map_into_left_body(),
-        Ok(Err(error)) => return Err(prepared(&problem_of_error(&error), &id)),
+        Ok(Err(error)) => return Err(failed(&app, &method, &id, &problem_of_error(&error), watch.time())),
         Err(_) => {
             tracing::error!(%method, request_id = %id, "a handler panicked: this is a defect");
-            return Err(prepared(&Problem::internal(), &id));
+            return Err(failed(&app, &method, &id, &Problem::internal(), watch.time()));
         }
     };
-    log(&answer, method.as_str(), &id, &watch);
+    if answer.status().is_client_error() {
+        caller::audit_refusal(&app, answer.request()).await;
+    }
+    record(&app, &answer, &method, &id, watch.time());
     Ok(dressed(answer, &id))
 }
 
@@ -84,14 +99,18 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
 struct UnderWay(Option<Arc<AtomicUsize>>);
 
 impl UnderWay {
-    fn enter(app: &App, path: &str) -> Option<Self> {
+    fn enter(app: &App, path: &str) -> Answer<Self> {
         if ALWAYS.contains(&path) {
-            return Some(Self(None));
+            return Ok(Self(None));
         }
         let before = app.under_way.fetch_add(1, Ordering::AcqRel);
         // Counted out again when it is dropped.
         let entered = Self(Some(Arc::clone(&app.under_way)));
-        (before < app.options.limits.requests).then_some(entered)
+        if before < app.options.limits.requests {
+            return Ok(entered);
+        }
+        let busy = Problem::unavailable("busy", "the server has too much to do");
+        Err(busy.hint("wait a moment and ask again"))
     }
 }
 
@@ -103,11 +122,15 @@ impl Drop for UnderWay {
     }
 }
 
-/// An error that is not in the form of a problem yet.
+/// An error that is not in the form of a problem yet. A page says for itself what is wrong.
 fn is_plain_error<B>(answer: &HttpResponse<B>) -> bool {
     let status = answer.status();
     let is_error = status.is_client_error() || status.is_server_error();
-    is_error && answer.headers().get(header::CONTENT_TYPE).is_none_or(|of| of != problem::MEDIA_TYPE)
+    is_error
+        && answer
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_none_or(|of| of != problem::MEDIA_TYPE && of != pages::MEDIA_TYPE)
 }
 
 /// The problem that an answer stands for.
@@ -143,13 +166,18 @@ fn of_status(status: StatusCode, detail: Option<String>) -> Problem {
 }
 
 /// An error that carries its answer, for where there is no request any more to answer.
-fn prepared(problem: &Problem, id: &str) -> actix_web::Error {
+fn failed(app: &App, method: &Method, id: &str, problem: &Problem, took: Duration) -> actix_web::Error {
+    note(app, method, None, problem.status().as_u16(), id, "-", took);
     let mut answer = problem.response(id);
     dress(answer.headers_mut(), id);
     InternalError::from_response("answered", answer).into()
 }
 
 fn dressed<B>(mut answer: ServiceResponse<B>, id: &str) -> ServiceResponse<B> {
+    let quota = answer.request().extensions().get::<Quota>().copied();
+    if let Some(quota) = quota {
+        quota.tell(answer.headers_mut());
+    }
     dress(answer.headers_mut(), id);
     answer
 }
@@ -182,20 +210,82 @@ fn made_id() -> Arc<str> {
     id.into()
 }
 
-fn log<B>(answer: &ServiceResponse<B>, method: &str, id: &str, watch: &Stopwatch) {
-    if !tracing::enabled!(tracing::Level::INFO) {
-        return;
-    }
+/// Notes an answer, by its route: never the path, and never what was sent.
+fn record<B>(app: &App, answer: &ServiceResponse<B>, method: &Method, id: &str, took: Duration) {
     let request = answer.request();
     let route = request.match_pattern();
     let extensions = request.extensions();
-    tracing::info!(
-        method,
-        route = route.as_deref().unwrap_or("-"),
-        status = answer.status().as_u16(),
-        ms = watch.time().as_micros() as f64 / 1_000.0,
-        request_id = id,
-        who = extensions.get::<Who>().map_or("-", |who| who.0.as_str()),
-        "request"
-    );
+    let who = extensions.get::<Who>().map_or("-", |who| who.0.as_str());
+    note(app, method, route.as_deref(), answer.status().as_u16(), id, who, took);
+}
+
+/// The figures, and the line in the log.
+fn note(app: &App, method: &Method, route: Option<&str>, status: u16, request_id: &str, who: &str, took: Duration) {
+    let route = route.unwrap_or("none");
+    app.metrics.request(method, route, status, took);
+    let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    tracing::info!(%method, route, status, us, request_id, who, "request");
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
+    use actix_web::web;
+
+    use super::*;
+    use crate::api::Restage;
+    use crate::http::{ServerOptions, openapi};
+
+    async fn panics() -> HttpResponse {
+        panic!("as a defect would")
+    }
+
+    #[actix_web::test]
+    async fn a_panic_is_a_problem_and_nothing_else_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let restage = Restage::open(folder.path().join("data")).await.unwrap();
+        let address = ([127, 0, 0, 1], 80).into();
+        let app = App::new(restage.clone(), ServerOptions::default(), openapi::document(), address).await.unwrap();
+        let (metrics, under_way) = (app.metrics.clone(), Arc::clone(&app.under_way));
+        let service = actix_web::App::new().app_data(Data::new(app.clone()));
+        let service = service.route("/panics", web::get().to(panics)).wrap(from_fn(pass));
+        let service = init_service(service).await;
+        for _ in 0..2 {
+            let request = TestRequest::get().uri("/panics").insert_header(("host", "127.0.0.1")).to_request();
+            let request = actix_web::dev::Service::call(&service, request).await;
+            let answer = request.unwrap_err().error_response();
+            assert_eq!(
+                (answer.status(), &answer.headers()[header::CONTENT_TYPE]),
+                (StatusCode::INTERNAL_SERVER_ERROR, &HeaderValue::from_static(problem::MEDIA_TYPE))
+            );
+            assert!(answer.headers().contains_key(REQUEST_ID));
+        }
+        assert_eq!(under_way.load(Ordering::Acquire), 0);
+        let figures = metrics.render(&app);
+        assert!(figures.contains("method=\"GET\",route=\"none\",status=\"500\"} 2"), "{figures}");
+        let request = TestRequest::get().uri("/nothing").insert_header(("host", "127.0.0.1")).to_request();
+        let answer = call_service(&service, request).await;
+        let problem: serde_json::Value = read_body_json(answer).await;
+        assert_eq!(problem["code"], "no_such_route");
+        restage.shutdown().await.unwrap();
+    }
+
+    #[test]
+    fn ids_of_requests_are_taken_only_in_a_form_that_can_go_into_logs() {
+        for (given, is_taken) in [
+            ("abc-1.2_3", true),
+            (&"x".repeat(64), true),
+            (&"x".repeat(65), false),
+            ("", false),
+            ("a b", false),
+            ("a\"b", false),
+            ("\u{e9}", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(REQUEST_ID, HeaderValue::from_bytes(given.as_bytes()).unwrap());
+            assert_eq!(&*request_id(&headers) == given, is_taken, "{given}");
+        }
+        assert_ne!(request_id(&HeaderMap::new()), request_id(&HeaderMap::new()));
+    }
 }

@@ -7,7 +7,7 @@ use crate::domain::batch::{
     BatchKind, Command, OUTCOMES_STAGE, Outcome, Status, StepResult, TARGETS_STAGE, Target, Work, outcome_path,
     place_in_chunk, targets_from_bytes, targets_path,
 };
-use crate::domain::{EntityId, PlanToken, Rejection, StageId};
+use crate::domain::{EntityId, Plan, PlanToken, Rejection, StageId};
 use crate::engine::{PageRange, View};
 
 /// Outcomes read at a time.
@@ -65,6 +65,12 @@ impl Batch {
         self.with(self.handle.key(key))
     }
 
+    /// Has it done only at this revision.
+    #[must_use]
+    pub fn expect(&self, revision: u64) -> Self {
+        self.with(self.handle.expect(revision))
+    }
+
     /// Has it begun only if its [plan](Batches::preview) is still the same.
     #[must_use]
     pub fn plan(&self, token: PlanToken) -> Self {
@@ -91,12 +97,7 @@ impl Batch {
     /// # Errors
     /// [`Rejection::Exists`], a list that can't be, [`Rejection::PlanMoved`], and as of [`Handle::send`].
     pub async fn start(&self, work: Work, targets: Vec<EntityId>) -> Result<Receipt<()>, Error> {
-        if let Some(token) = &self.plan {
-            let plan = self.batches.preview(&work, &targets).await?;
-            if plan.token != *token {
-                return Err(Rejection::PlanMoved { plan: Box::new(plan) }.into());
-            }
-        }
+        self.is_as_planned(&work, &targets).await?;
         let targets = targets.into_iter().map(|id| Target { id, undo_point: None }).collect();
         self.handle.send(Command::Start { work, targets }).await
     }
@@ -107,31 +108,17 @@ impl Batch {
     /// # Errors
     /// The other goes on still, or did nothing; and as of [`start`](Self::start).
     pub async fn undo(&self, other: &EntityId) -> Result<Receipt<()>, Error> {
-        let undone = self.batches.get(other);
-        let view = undone.view().await?;
-        let work = view.state.work.as_ref().ok_or_else(Error::unexpected)?;
-        if view.state.status == Status::Running {
-            let hint = "wait until it is completed, or cancel it first";
-            return Err(Rejection::conflict("the batch can't be undone", "it goes on still", hint).into());
-        }
-        let work = Work::Undo { batch: other.clone(), of: work.of() };
-        let mut targets = Vec::new();
-        let mut after = None;
-        loop {
-            let page = undone.outcomes(after, READ_MOST).await?;
-            let is_last = page.len() < READ_MOST;
-            after = page.last().map(|(place, _)| *place);
-            for (_, outcome) in page {
-                if let StepResult::Done { undo_point: point @ Some(_), .. } = outcome.result {
-                    targets.push(Target { id: outcome.target, undo_point: point });
-                }
-            }
-            if is_last {
-                break;
-            }
-        }
-        targets.reverse();
+        let (work, targets) = self.batches.undoing(other).await?;
+        let ids: Vec<EntityId> = targets.iter().map(|target| target.id.clone()).collect();
+        self.is_as_planned(&work, &ids).await?;
         self.handle.send(Command::Start { work, targets }).await
+    }
+
+    /// Refuses what is not as it was when it was planned, if it was.
+    async fn is_as_planned(&self, work: &Work, targets: &[EntityId]) -> Result<(), Error> {
+        let Some(token) = &self.plan else { return Ok(()) };
+        let plan = self.batches.preview(work, targets).await?;
+        if plan.token == *token { Ok(()) } else { Err(Rejection::PlanMoved { plan: Box::new(plan) }.into()) }
     }
 
     /// Ends it: the target that is under way is the last.
@@ -164,5 +151,49 @@ impl Batch {
         let (_, page) = self.handle.page(&StageId::new(TARGETS_STAGE)?, range).await?;
         let Some((_, bytes)) = page.into_iter().find(|(found, _)| *found == path) else { return Ok(None) };
         Ok(targets_from_bytes(&bytes)?.into_iter().nth(place_in_chunk(place)))
+    }
+}
+
+impl Batches {
+    /// What undoing a batch would do.
+    ///
+    /// # Errors
+    /// It goes on still, or did nothing; and as of [`preview`](Self::preview).
+    pub async fn preview_undo(&self, of: &EntityId) -> Result<Plan, Error> {
+        let (work, targets) = self.undoing(of).await?;
+        let ids: Vec<EntityId> = targets.into_iter().map(|target| target.id).collect();
+        self.preview(&work, &ids).await
+    }
+
+    /// The work of a batch that undoes another, and its targets.
+    async fn undoing(&self, other: &EntityId) -> Result<(Work, Vec<Target>), Error> {
+        let undone = self.get(other);
+        let view = undone.view().await?;
+        let work = view.state.work.as_ref().ok_or_else(Error::unexpected)?;
+        if view.state.status == Status::Running || view.state.under_way {
+            let hint = "wait until it is completed, or cancel it first";
+            return Err(Rejection::conflict("the batch can't be undone", "it goes on still", hint).into());
+        }
+        let work = Work::Undo { batch: other.clone(), of: work.of() };
+        let mut targets = Vec::new();
+        let mut after = None;
+        loop {
+            let page = undone.outcomes(after, READ_MOST).await?;
+            let is_last = page.len() < READ_MOST;
+            after = page.last().map(|(place, _)| *place);
+            for (_, outcome) in page {
+                if let StepResult::Done { undo_point: point @ Some(_), .. } = outcome.result {
+                    targets.push(Target { id: outcome.target, undo_point: point });
+                }
+            }
+            if is_last {
+                break;
+            }
+        }
+        if targets.is_empty() {
+            return Err(Rejection::conflict("the batch can't be undone", "it did nothing", "").into());
+        }
+        targets.reverse();
+        Ok((work, targets))
     }
 }

@@ -103,9 +103,15 @@ impl Host {
         self.closing.send_replace(true);
         let slots: Vec<Arc<Slot>> = self.lock_slots().values().cloned().collect();
         for slot in slots {
-            let _turn = slot.turn.lock().await;
-            slot.stop(u64::MAX).await;
-            slot.told().await;
+            slot.interrupt().await;
+        }
+    }
+
+    /// Ends the agent that is at work for a task, and waits until the task was told.
+    pub(super) async fn interrupt(&self, id: &EntityId) {
+        let slot = self.lock_slots().get(id).cloned();
+        if let Some(slot) = slot {
+            slot.interrupt().await;
         }
     }
 
@@ -226,6 +232,13 @@ impl Slot {
         };
         // It is closed, and nothing is ever sent.
         while over.changed().await.is_ok() {}
+    }
+
+    /// Has the agent end that is at work, and waits until the task was told.
+    async fn interrupt(&self) {
+        let _turn = self.turn.lock().await;
+        self.stop(u64::MAX).await;
+        self.told().await;
     }
 
     /// Waits until the task was told how its agent ended, if one is at work.

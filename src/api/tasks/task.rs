@@ -85,6 +85,18 @@ impl Task {
         self.with(self.handle.key(key))
     }
 
+    /// Says where from: an address, and which token.
+    #[must_use]
+    pub fn from(&self, place: impl Into<String>) -> Self {
+        self.with(self.handle.from(place))
+    }
+
+    /// Has what is asked done only at this revision.
+    #[must_use]
+    pub fn expect(&self, revision: u64) -> Self {
+        self.with(self.handle.expect(revision))
+    }
+
     /// Has a verb done only if nothing that its plan told moved since.
     #[must_use]
     pub fn plan(&self, token: PlanToken) -> Self {
@@ -271,6 +283,12 @@ impl Task {
     /// An agent is at work in it, and as of [`Handle::send`].
     pub async fn clean_up(&self) -> Result<Receipt<Reply>, Error> {
         self.handle.send(Command::CleanUp).await
+    }
+
+    /// Ends the agent that is at work in this process, as closing the folder does: the stage is interrupted, what was
+    /// made stays, and [`retry`](Self::retry) goes on with it. Returns when the task was told.
+    pub async fn interrupt(&self) {
+        self.host.interrupt(self.handle.id()).await;
     }
 
     /// Waits until nothing moves files any more.

@@ -3,9 +3,14 @@
 use super::pages::{self, Found, ResultFilter, StoredTask, TaskFilter};
 use crate::api::error::Error;
 use crate::api::handle::{Handle, Receipt};
-use crate::domain::workflow::{Command, NewTask, Reply, ResetSummary, TaskId, Template, WorkflowKind};
+use crate::domain::workflow::{
+    Command, Event, NewTask, Reply, ResetSummary, RunState, TaskId, Template, WorkflowKind,
+};
 use crate::domain::{Digest, EntityId, Plan, PlanToken, Rejection, StageId};
-use crate::engine::View;
+use crate::engine::{Change, View};
+
+/// Turns read at a time.
+const TURNS_PER_READ: usize = 500;
 
 /// One workflow. Cheap to clone. Who asks and why is said on the way, as with a [`Handle`].
 #[derive(Clone, Debug)]
@@ -203,6 +208,34 @@ impl Workflow {
     /// As of [`reset`](Self::reset).
     pub async fn preview_reset(&self, reset: Reset) -> Result<Plan, Error> {
         self.handle.preview(reset.into()).await
+    }
+
+    /// A run, by its number: how it is, or how it ended.
+    ///
+    /// # Errors
+    /// [`Rejection::NotFound`], and as of [`view`](Self::view).
+    pub async fn run_state(&self, number: u64) -> Result<RunState, Error> {
+        let not_found = || Rejection::not_found("run", format!("{}.{number}", self.id()));
+        let last = self.view().await?.state.run.ok_or_else(not_found)?;
+        if number >= last.number {
+            return if number == last.number { Ok(last) } else { Err(not_found().into()) };
+        }
+        // Those before the last are told by what happened alone.
+        let (mut after, mut found) = (0, None);
+        loop {
+            let turns = self.handle.history(after, TURNS_PER_READ).await?;
+            let Some(turn) = turns.last() else { break };
+            after = turn.revision;
+            let changes = turns.into_iter().flat_map(|turn| turn.entry.changes);
+            for change in changes {
+                match change {
+                    Change::Event(Event::RunIs(run)) if run.number == number => found = Some(*run),
+                    Change::Event(Event::RunIs(run)) if run.number > number => return found.ok_or_else(|| not_found().into()),
+                    _ => {}
+                }
+            }
+        }
+        found.ok_or_else(|| not_found().into())
     }
 
     /// The template that it was made from.

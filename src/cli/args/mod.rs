@@ -1,7 +1,10 @@
 //! The arguments as they were typed. Parsing asks the system for nothing: what is not given stays open.
 
+mod reach;
+mod serve;
 pub mod task;
 mod template;
+pub mod token;
 pub mod workshop;
 
 use std::path::PathBuf;
@@ -9,8 +12,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub use reach::{Needs, Reach};
+pub use serve::ServeArgs;
 pub use task::{AgentArgs, AgentVerb, AgentsArgs, RepoVerb, TaskArgs, TierVerb};
 pub use template::TemplateVerb;
+pub use token::{CreateArgs, LinkArgs, TokenVerb};
 use workshop::WorkshopVerb;
 
 const EXAMPLES: &str = "\
@@ -25,7 +31,7 @@ Examples:
   restage task restart login plan                       its stages, branch and worktree go back
   restage task undo login                               and every byte is back
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 not allowed, 6 data folder in use;\nabove 128: ended by a signal.";
+Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 not allowed, 6 server not reached,\nor data folder in use; above 128: ended by a signal.";
 
 /// Staged work that can be taken back: reset, revise and undo that no late writer and no crash can spoil.
 #[derive(Debug, Parser)]
@@ -46,6 +52,12 @@ pub struct Global {
     /// The data folder [default: restage in the user's data folder]
     #[arg(long, global = true, value_name = "DIR", env = "RESTAGE_DATA", hide_env_values = true)]
     pub data: Option<PathBuf>,
+    /// The server to ask, instead of a data folder of this machine; its token comes from RESTAGE_TOKEN or --token-file
+    #[arg(long, global = true, value_name = "URL", env = "RESTAGE_SERVER", hide_env_values = true)]
+    pub server: Option<String>,
+    /// A file that holds the token for the server
+    #[arg(long, global = true, value_name = "FILE", env = "RESTAGE_TOKEN_FILE", hide_env_values = true)]
+    pub token_file: Option<PathBuf>,
     /// Answer in JSON
     #[arg(long, global = true)]
     pub json: bool,
@@ -72,6 +84,11 @@ pub enum Command {
     /// Work on workshops: steps with a conversation, an artifact and a summary each
     #[command(subcommand, visible_alias = "ws")]
     Workshop(WorkshopVerb),
+    /// Serve a data folder over HTTP
+    #[command(
+        after_help = "Examples:\n  restage serve\n  restage serve --data garden --listen 127.0.0.1:0\n  restage serve --check --config /etc/restage/server.toml"
+    )]
+    Serve(ServeArgs),
     /// Look at the templates that workshops are made from
     #[command(subcommand)]
     Template(TemplateVerb),
@@ -85,6 +102,9 @@ pub enum Command {
     Tier(TierVerb),
     /// Look at the agents that do the work
     Agent(AgentArgs),
+    /// Say who may call the server: tokens for programs, links for browsers
+    #[command(subcommand)]
+    Token(TokenVerb),
     /// Copy all data into one file, while it is in use
     #[command(after_help = "Example:\n  restage backup /mnt/backup/restage-$(date +%F).backup")]
     Backup(BackupArgs),
@@ -136,7 +156,8 @@ impl Command {
         match self {
             Self::Workshop(verb) => verb.does(),
             Self::Task(args) => args.verb.does(),
-            Self::Repo(RepoVerb::Add { .. }) | Self::Backup(_) | Self::Restore(_) => Does::Acts,
+            Self::Token(verb) => verb.does(),
+            Self::Repo(RepoVerb::Add { .. }) | Self::Backup(_) | Self::Restore(_) | Self::Serve(_) => Does::Acts,
             Self::Repo(RepoVerb::List) | Self::Template(_) | Self::Tier(_) | Self::Agent(_) => Does::Looks,
             // The tour works in a folder of its own.
             Self::Verify(_) | Self::Tour(_) | Self::Completions { .. } => Does::Looks,
@@ -186,7 +207,7 @@ pub struct TourArgs {
 }
 
 /// What holds for a command, with what was left open filled in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// The data folder.
     pub data: PathBuf,

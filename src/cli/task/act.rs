@@ -1,7 +1,5 @@
 //! Verbs that go forward: making and starting a task, approving and rejecting, resting, merging, tidying up.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::finish::{finished, logged};
@@ -11,7 +9,7 @@ use super::{Call, about};
 use crate::api::task::{ObjectId, TaskKind};
 use crate::api::{EntityId, Error, NewTask, Receipt, Rejection, Task, View};
 use crate::cli::args::task::{ApproveArgs, IdArgs, NewArgs, PauseArgs, RejectArgs, SeveralArgs};
-use crate::cli::call::{names, read_all};
+use crate::cli::call::names;
 use crate::cli::output::line;
 use crate::cli::stop::{Outcome, Stop};
 use crate::cli::tier;
@@ -22,11 +20,11 @@ const PER_PAGE: usize = 500;
 pub(super) async fn new(call: &mut Call<'_>, args: NewArgs) -> Outcome {
     let task = call.named(&args.task, args.key.as_ref())?;
     let brief = match &args.brief_file {
-        Some(file) => text_of(file).await?,
+        Some(file) => call.site.read_text(file, "the brief").await?,
         None => args.brief.unwrap_or_default(),
     };
     let ids: Result<Vec<EntityId>, Rejection> = args.after.iter().map(EntityId::new).collect();
-    let mut new = NewTask::new(args.title, tier::find(&args.tier)?, EntityId::new(&args.repo)?);
+    let mut new = NewTask::new(args.title, tier::find(&args.tier, call.site).await?, EntityId::new(&args.repo)?);
     (new.brief, new.from, new.depends_on, new.auto) = (brief, args.from, ids?, args.auto);
     let stages = names(new.tier.stages.iter().map(|stage| &stage.outline.id));
     let (tier, repo) = (new.tier.name.clone(), new.repository.clone());
@@ -36,11 +34,6 @@ pub(super) async fn new(call: &mut Call<'_>, args: NewArgs) -> Outcome {
     call.answer(&receipt, answer, || {
         format!("made task {id} in {repo}, with tier {tier}: {stages}\nnext: restage task start {id}")
     })
-}
-
-async fn text_of(file: &Path) -> Outcome<String> {
-    String::from_utf8(read_all(file).await?)
-        .map_err(|_| Stop::problem("invalid", "the brief is not UTF-8", "convert the file to UTF-8"))
 }
 
 pub(super) async fn start(call: &mut Call<'_>, args: IdArgs) -> Outcome {

@@ -109,6 +109,10 @@ pub(super) async fn log(call: &mut Call<'_>, args: LogArgs) -> Outcome {
             return followed.show(call).await;
         }
     }
+    if call.site.is_held() {
+        // It would go on without this call.
+        call.all.at_work.clear();
+    }
     let rested = follow.until_rest(call).await?;
     let next = rested.iter().map(|rested| standing_and_next(rested.task.id(), &rested.view.state));
     next.for_each(|text| call.output.note(&text));

@@ -14,10 +14,11 @@ use std::time::Duration;
 
 use super::agent::Agents;
 use super::args::task::TaskVerb;
-use super::args::{Does, Global, Settings, TaskArgs};
+use super::args::{Does, Global, TaskArgs};
 use super::output::Output;
+use super::site::Site;
 use super::stop::{Outcome, Stop};
-use super::{call, maintenance, signals, tier};
+use super::{call, tier};
 use crate::api::task::TaskKind;
 use crate::api::{EntityId, StageId, Task, TaskOptions, Tasks, View};
 
@@ -37,29 +38,33 @@ struct All {
 type Call<'a> = call::Call<'a, All>;
 
 /// Does a verb. Agents are ended before this returns, if it is interrupted too.
-pub(super) async fn run(args: TaskArgs, global: &Global, settings: &Settings, output: &mut Output) -> Outcome {
+pub(super) async fn run(args: TaskArgs, global: &Global, site: &Site, output: &mut Output) -> Outcome {
     if let TaskVerb::New(new) = &args.verb {
         // Before the data folder is touched.
         EntityId::new(&new.task)?;
-        tier::find(&new.tier)?;
+        tier::find(&new.tier, site).await?;
     }
-    let agents = Agents::find(&args.agents, settings)?;
-    let restage = maintenance::open(settings, false).await?;
-    let tasks = restage.tasks(TaskOptions::default().agents(agents.config))?;
+    // A folder that is held open has its agents already.
+    let options = match site.is_held() {
+        true => TaskOptions::default(),
+        false => TaskOptions::default().agents(Agents::find(&args.agents, &site.settings)?.config),
+    };
+    let restage = site.open(false).await?;
+    let tasks = restage.tasks(options)?;
     let acts = args.verb.does() != Does::Looks && !global.dry_run;
     let all = All { tasks, at_work: Vec::new(), moves_files: false };
-    let mut call = Call { all, restage: restage.clone(), global, by: &settings.by, output };
+    let mut call = Call { all, restage: restage.clone(), global, site, output };
     let done = tokio::select! {
         done = Box::pin(carry_out(args.verb, acts, &mut call)) => done,
-        exit = signals::asked_to_end() => Err(exit.map_or_else(Stop::Output, Stop::Signal)),
+        exit = site.asked_to_end() => Err(exit.map_or_else(Stop::Output, Stop::Signal)),
     };
     if matches!(done, Err(Stop::Signal(_))) {
-        call.interrupted();
+        call.interrupted().await;
     }
     drop(call);
-    let closed = restage.shutdown().await;
+    let closed = site.close(restage).await;
     done?;
-    Ok(closed?)
+    closed
 }
 
 async fn carry_out(verb: TaskVerb, acts: bool, call: &mut Call<'_>) -> Outcome {
@@ -115,11 +120,14 @@ async fn dispatch(verb: TaskVerb, call: &mut Call<'_>) -> Outcome {
 
 impl Call<'_> {
     /// Says what becomes of what was under way.
-    fn interrupted(&mut self) {
+    async fn interrupted(&mut self) {
         if !self.all.at_work.is_empty() {
             let at_work = call::names(&self.all.at_work);
             self.output.note(&format!("ending the agents of {at_work}; what they did stays in their worktrees"));
             self.output.note("go on with: restage task retry TASK");
+            for id in &self.all.at_work {
+                self.all.tasks.get(id).interrupt().await;
+            }
         }
         if self.all.moves_files {
             self.output.note("what was begun is not lost: the next command that does anything finishes it");
@@ -128,7 +136,7 @@ impl Call<'_> {
 
     /// A task, whether it exists or not.
     fn named(&self, id: &str, key: Option<&String>) -> Outcome<Task> {
-        let mut task = self.all.tasks.get(&EntityId::new(id)?).by(self.by);
+        let mut task = self.all.tasks.get(&EntityId::new(id)?).by(self.by());
         if let Some(reason) = &self.global.reason {
             task = task.reason(reason);
         }

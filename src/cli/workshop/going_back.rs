@@ -83,7 +83,7 @@ pub(super) async fn revise(call: &mut Call<'_>, args: ReviseArgs) -> Outcome {
     let id = args.apply.key.clone().unwrap_or_else(|| format!("said-{}", view.revision + 1));
     let message = args
         .message
-        .map(|text| Message { by: Some(call.by.to_owned()), ..super::talk::message(&id, Role::User, text) });
+        .map(|text| Message { by: Some(call.by().to_owned()), ..super::talk::message(&id, Role::User, text) });
     done(call, Asked { workshop, what: What::Revise(step, message) }, &args.apply).await
 }
 

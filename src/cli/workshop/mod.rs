@@ -7,11 +7,12 @@ mod show;
 mod talk;
 mod transfer;
 
+use super::args::Global;
 use super::args::workshop::{FenceArgs, StepArgs, WorkshopVerb};
-use super::args::{Global, Settings};
 use super::output::Output;
+use super::site::Site;
 use super::stop::{Outcome, Stop};
-use super::{call, maintenance, signals, template};
+use super::{call, template};
 use crate::api::workshop::{Status, Workshop as State, WorkshopKind};
 use crate::api::{EntityId, Generation, Rejection, StageId, View, Workshop, Workshops};
 
@@ -19,23 +20,28 @@ use crate::api::{EntityId, Generation, Rejection, StageId, View, Workshop, Works
 type Call<'a> = call::Call<'a, Workshops>;
 
 /// Does a verb. Drafts are committed before this returns, if it is interrupted too.
-pub(super) async fn run(verb: WorkshopVerb, global: &Global, settings: &Settings, output: &mut Output) -> Outcome {
+pub(super) async fn run(verb: WorkshopVerb, global: &Global, site: &Site, output: &mut Output) -> Outcome {
     if let WorkshopVerb::New(args) = &verb {
         // Before a data folder is made for it.
         EntityId::new(&args.workshop)?;
-        template::find(&args.template)?;
+        template::find(&args.template, site).await?;
     }
-    let restage = maintenance::open(settings, matches!(verb, WorkshopVerb::New(_))).await?;
-    let by = &settings.by;
-    let mut call = Call { all: restage.workshops()?, restage: restage.clone(), global, by, output };
+    let with_drafts = if let WorkshopVerb::Save(args) = &verb { Some(args.step.workshop.clone()) } else { None };
+    let restage = site.open(matches!(verb, WorkshopVerb::New(_))).await?;
+    let mut call = Call { all: restage.workshops()?, restage: restage.clone(), global, site, output };
     let done = tokio::select! {
         done = Box::pin(dispatch(verb, &mut call)) => done,
-        exit = signals::asked_to_end() => Err(exit.map_or_else(Stop::Output, Stop::Signal)),
+        exit = site.asked_to_end() => Err(exit.map_or_else(Stop::Output, Stop::Signal)),
+    };
+    let flushed = match with_drafts.map(|id| call.named(&id, None)) {
+        Some(Ok(workshop)) => workshop.flush().await.map(drop),
+        _ => Ok(()),
     };
     drop(call);
-    let closed = restage.shutdown().await;
+    let closed = site.close(restage).await;
     done?;
-    Ok(closed?)
+    flushed?;
+    closed
 }
 
 async fn dispatch(verb: WorkshopVerb, call: &mut Call<'_>) -> Outcome {
@@ -73,7 +79,7 @@ async fn dispatch(verb: WorkshopVerb, call: &mut Call<'_>) -> Outcome {
 impl Call<'_> {
     /// A workshop, whether it exists or not.
     fn named(&self, id: &str, key: Option<&String>) -> Outcome<Workshop> {
-        let mut workshop = self.all.get(&EntityId::new(id)?).by(self.by);
+        let mut workshop = self.all.get(&EntityId::new(id)?).by(self.by());
         if let Some(reason) = &self.global.reason {
             workshop = workshop.reason(reason);
         }

@@ -7,12 +7,12 @@ use crate::api::{Progress, Receipt, StageId, Workshop};
 use crate::cli::args::workshop::{
     ArtifactArgs, ConfirmArgs, IdArgs, NewArgs, NextArgs, OpenArgs, OptionalStepArgs, StepArgs, SummaryArgs,
 };
-use crate::cli::call::{count, names, read_all};
-use crate::cli::stop::{Outcome, Stop};
+use crate::cli::call::{count, names};
+use crate::cli::stop::Outcome;
 use crate::cli::template;
 
 pub(super) async fn new(call: &mut Call<'_>, args: NewArgs) -> Outcome {
-    let template = template::find(&args.template)?;
+    let template = template::find(&args.template, call.site).await?;
     let workshop = call.named(&args.workshop, args.key.as_ref())?;
     let receipt = workshop.create(args.title.as_deref().unwrap_or(&args.workshop), &template).await?;
     let (id, step) = (&args.workshop, receipt.reply.clone());
@@ -96,8 +96,7 @@ pub(super) async fn artifact(call: &mut Call<'_>, args: ArtifactArgs) -> Outcome
         });
         return Ok(call.output.data(&answer, |_| String::new())?);
     };
-    let text = String::from_utf8(read_all(file).await?)
-        .map_err(|_| Stop::problem("invalid", "the artifact is not UTF-8", "convert the file to UTF-8"))?;
+    let text = call.site.read_text(file, "the artifact").await?;
     let receipt = workshop.artifact(&step, &text, args.expect).await?;
     let version = receipt.reply;
     let answer = json!({ "step": step, "version": version });

@@ -6,22 +6,17 @@ use super::transfer::{Arrives, incoming};
 use super::{Call, under};
 use crate::api::workshop::{Message, Outcome as Saved, Role};
 use crate::cli::args::workshop::{IdArgs, SaveArgs, SayArgs, Speaker};
-use crate::cli::call::{count, read_all};
-use crate::cli::stop::{Outcome, Stop};
+use crate::cli::call::count;
+use crate::cli::stop::Outcome;
 
 pub(super) async fn say(call: &mut Call<'_>, args: SayArgs) -> Outcome {
     let (workshop, step, view) = call.fenced(&args.step, &args.fence).await?;
     let workshop = args.session.iter().fold(workshop, |workshop, session| workshop.session(session));
-    let content = if args.text == "-" {
-        String::from_utf8(read_all("-".as_ref()).await?)
-            .map_err(|_| Stop::problem("invalid", "what is said is not UTF-8", "convert it to UTF-8"))?
-    } else {
-        args.text
-    };
+    let content = if args.text == "-" { call.site.read_text("-".as_ref(), "what is said").await? } else { args.text };
     // The same command under the same key must be the same: then the key names the message too.
     let id = args.id.or(args.fence.key).unwrap_or_else(|| format!("said-{}", view.revision + 1));
     let message = Message {
-        by: Some(call.by.to_owned()).filter(|_| args.role == Speaker::User),
+        by: Some(call.by().to_owned()).filter(|_| args.role == Speaker::User),
         ..message(&id, role(args.role), content)
     };
     let receipt =
@@ -60,7 +55,7 @@ pub(super) async fn save(call: &mut Call<'_>, args: SaveArgs) -> Outcome {
     let (workshop, step, _) = call.step(&args.step, None).await?;
     let workshop = under(workshop, args.generation);
     let workshop = args.session.iter().fold(workshop, |workshop, session| workshop.session(session));
-    let mut messages = incoming(&args.file, Arrives::AsDrafts)?;
+    let mut messages = incoming(call.site, &args.file, Arrives::AsDrafts).await?;
     let (mut saved, mut pending) = (0, 0);
     while let Some(message) = messages.recv().await {
         let receipt = workshop.auto_save(&step, vec![message?]).await?;

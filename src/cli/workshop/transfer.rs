@@ -1,8 +1,7 @@
 //! Conversations in and out, byte for byte.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead};
 use std::path::Path;
 
 use serde_json::json;
@@ -15,7 +14,8 @@ use crate::api::transcript::{self, LineReader};
 use crate::api::workshop::{MAIN_SESSION, Message, Outcome as Saved, Role};
 use crate::api::{Generation, Rejection, StageId, Workshop};
 use crate::cli::args::workshop::{ExportArgs, ImportArgs};
-use crate::cli::call::{count, read_all};
+use crate::cli::call::count;
+use crate::cli::site::Site;
 use crate::cli::stop::{Outcome, Stop};
 
 /// Most messages that are saved in one turn.
@@ -53,7 +53,7 @@ pub(super) async fn import(call: &mut Call<'_>, args: ImportArgs) -> Outcome {
 
 /// All of a file, once all of it is known to be good.
 async fn import_file(call: &mut Call<'_>, mut known: Known<'_>, file: &Path, outcomes: &mut Vec<Saved>) -> Outcome {
-    let mut messages = transcript::read(&read_all(file).await?)?;
+    let mut messages = transcript::read(&call.site.read(file).await?)?;
     known.check(&messages).await?;
     while !messages.is_empty() {
         let rest = messages.split_off(messages.len().min(MESSAGES_PER_TURN));
@@ -65,7 +65,7 @@ async fn import_file(call: &mut Call<'_>, mut known: Known<'_>, file: &Path, out
 
 /// Messages from standard input: those that have come while others were saved go to disk together.
 async fn import_stream(call: &mut Call<'_>, mut known: Known<'_>, outcomes: &mut Vec<Saved>) -> Outcome {
-    let mut messages = incoming("-".as_ref(), Arrives::Whole)?;
+    let mut messages = incoming(call.site, "-".as_ref(), Arrives::Whole).await?;
     let mut batch = Vec::new();
     while messages.recv_many(&mut batch, MESSAGES_PER_TURN).await > 0 {
         let (good, problem) = until_problem(batch.drain(..));
@@ -100,12 +100,8 @@ fn told(outcomes: &[Saved], step: &StageId) -> String {
 }
 
 /// Messages as they come from a file or standard input, read on a thread of its own that nobody waits for.
-pub(super) fn incoming(file: &Path, arrives: Arrives) -> Outcome<mpsc::Receiver<Outcome<Message>>> {
-    let source: Box<dyn BufRead + Send> = if file == Path::new("-") {
-        Box::new(BufReader::new(io::stdin()))
-    } else {
-        Box::new(BufReader::new(File::open(file).map_err(|error| Stop::file("reading", file, &error))?))
-    };
+pub(super) async fn incoming(site: &Site, file: &Path, arrives: Arrives) -> Outcome<mpsc::Receiver<Outcome<Message>>> {
+    let source = site.source(file).await?;
     let (send, receive) = mpsc::channel(MESSAGES_PER_TURN);
     let file = file.to_path_buf();
     std::thread::spawn(move || {
@@ -240,7 +236,7 @@ pub(super) async fn export(call: &mut Call<'_>, args: ExportArgs) -> Outcome {
     if args.file == Path::new("-") {
         return Ok(call.output.bytes(&bytes)?);
     }
-    std::fs::write(&args.file, &bytes).map_err(|error| Stop::file("writing", &args.file, &error))?;
+    call.site.write(&args.file, &bytes).await?;
     let answer = json!({ "file": args.file, "messages": number, "bytes": bytes.len() });
     let text = |_| format!("{}: {}, {} bytes", args.file.display(), count(number, "message"), bytes.len());
     Ok(call.output.data(&answer, text)?)

@@ -198,7 +198,7 @@ impl From<StoredTask> for WorkflowTask {
 }
 
 /// Text that was checked to be JSON when it came in.
-fn json(text: String) -> Json {
+pub(super) fn json(text: String) -> Json {
     RawValue::from_string(text).unwrap_or_default()
 }
 

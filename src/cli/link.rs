@@ -1,0 +1,255 @@
+//! The connection to a server: which one, with which token, and what its refusals mean here.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde::Deserialize;
+
+use super::args::{Global, Reach, Settings};
+use super::stop::{Outcome, Stop};
+
+/// The file in a data folder that says which server holds it.
+const SERVER_FILE: &str = "server.json";
+/// How long connecting may take.
+const CONNECT_MOST: Duration = Duration::from_secs(10);
+/// How long a server of this machine has to say that it is there.
+const ALIVE_MOST: Duration = Duration::from_secs(5);
+/// Most bytes of an answer that is a refusal.
+const PROBLEM_BYTES_MAX: usize = 1 << 20;
+
+/// A server to ask.
+#[derive(Clone)]
+pub(super) struct Link {
+    client: Client,
+    url: String,
+    token: Option<String>,
+    /// Whether it is the one that holds a data folder of this machine.
+    is_here: bool,
+}
+
+/// What a server leaves in its data folder.
+#[derive(Deserialize)]
+struct ServerFile {
+    url: String,
+    pid: u32,
+    token: String,
+}
+
+/// A refusal, as a server tells it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Refusal {
+    code: String,
+    title: String,
+    detail: Option<String>,
+    hint: Option<String>,
+}
+
+/// The server to ask, if there is one: the one that is named, else the one that holds the data folder.
+pub(super) async fn find(
+    global: &Global,
+    typed: &ArgMatches,
+    settings: &Settings,
+    reach: Reach,
+) -> Outcome<Option<Link>> {
+    let is_typed = |name: &str| typed.value_source(name) == Some(ValueSource::CommandLine);
+    match &global.server {
+        Some(_) if is_typed("server") && is_typed("data") => {
+            Err(Stop::problem("usage", "--server and --data name two places", "name one of them"))
+        }
+        Some(_) if is_typed("server") && reach == Reach::FreeFolder => {
+            let what = "this works on files of this machine, so a server can't be asked for it";
+            Err(Stop::problem("usage", what, "leave --server out, or do it where the server is"))
+        }
+        // What was typed goes before the environment.
+        Some(url) if !is_typed("data") && reach != Reach::FreeFolder => named(url, global).map(Some),
+        _ if reach == Reach::FreeFolder => Ok(None),
+        _ => here(&settings.data).await,
+    }
+}
+
+/// The server that is named.
+///
+/// # Errors
+/// It is no address, or there is no token for it.
+pub(super) fn named(url: &str, global: &Global) -> Outcome<Link> {
+    let parsed = reqwest::Url::parse(url).ok().filter(|url| ["http", "https"].contains(&url.scheme()));
+    let Some(parsed) = parsed.filter(|url| url.has_host() && url.username().is_empty() && url.password().is_none())
+    else {
+        let what = format!("{url} is no address of a server");
+        return Err(Stop::problem("usage", what, "give it like https://restage.example.org"));
+    };
+    let token = match &global.token_file {
+        Some(file) => Some(token_of(file)?),
+        None => std::env::var("RESTAGE_TOKEN").ok().filter(|token| !token.is_empty()),
+    };
+    if token.is_none() {
+        let hint = "put it into RESTAGE_TOKEN or a file for --token-file; make one where the server is: \
+                    restage token create --role write";
+        return Err(Stop::problem("no_token", format!("there is no token for {url}"), hint));
+    }
+    Ok(Link { client: client(false)?, url: parsed.as_str().trim_end_matches('/').to_owned(), token, is_here: false })
+}
+
+fn token_of(file: &Path) -> Outcome<String> {
+    let text = fs::read_to_string(file).map_err(|error| Stop::file("reading", file, &error))?;
+    let token = text.trim();
+    if token.is_empty() || token.contains(char::is_whitespace) {
+        let what = format!("{} does not hold a token", file.display());
+        return Err(Stop::problem("usage", what, "it has to hold the token alone, as restage token create prints it"));
+    }
+    Ok(token.to_owned())
+}
+
+/// The server that holds a data folder of this machine, if one does.
+async fn here(data: &Path) -> Outcome<Option<Link>> {
+    let Ok(bytes) = fs::read(data.join(SERVER_FILE)) else { return Ok(None) };
+    let Ok(file) = serde_json::from_slice::<ServerFile>(&bytes) else { return Ok(None) };
+    // A server that was killed leaves its file: then the folder itself says whether it is in use.
+    if !Path::new(&format!("/proc/{}", file.pid)).exists() {
+        return Ok(None);
+    }
+    let link = Link { client: client(true)?, url: file.url, token: Some(file.token), is_here: true };
+    let alive = link.request(Method::GET, "/livez").timeout(ALIVE_MOST).send().await;
+    Ok(alive.is_ok_and(|answer| answer.status().is_success()).then_some(link))
+}
+
+fn client(is_here: bool) -> Outcome<Client> {
+    // Refused only if the program that embeds this has its own already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = Client::builder()
+        .connect_timeout(CONNECT_MOST)
+        .tcp_keepalive(Duration::from_secs(30))
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("restage/", env!("CARGO_PKG_VERSION")));
+    let builder = if is_here { builder.no_proxy() } else { builder };
+    builder.build().map_err(|error| Stop::problem("io", format!("preparing a connection: {error}"), "try again"))
+}
+
+impl Link {
+    /// Whether the server is on this machine, and holds a data folder of it.
+    pub(super) fn is_here(&self) -> bool {
+        self.is_here
+    }
+
+    /// Where it is.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A request, with the token.
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.client.request(method, format!("{}{path}", self.url));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// Sends a request; a refusal is an error.
+    ///
+    /// # Errors
+    /// `unreachable`, or the server's refusal.
+    pub(super) async fn send(&self, request: RequestBuilder) -> Outcome<Response> {
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
+    }
+
+    /// The server can't be reached, or not any more.
+    pub(super) fn unreachable(&self, error: &reqwest::Error) -> Stop {
+        let mut why: &dyn std::error::Error = error;
+        while let Some(source) = why.source() {
+            why = source;
+        }
+        let hint = if self.is_here {
+            "see whether it runs, and start it again: restage serve"
+        } else {
+            "see whether it runs, and whether this is its address"
+        };
+        let why = why.to_string();
+        Stop::problem("unreachable", format!("the server at {} is not reached", self.url), hint)
+            .map(|problem| problem.why = Some(why))
+    }
+}
+
+/// What a server refuses, as the end of a command.
+async fn refusal(response: Response) -> Stop {
+    let status = response.status();
+    let bytes = response.bytes().await.unwrap_or_default();
+    let told = bytes.len() <= PROBLEM_BYTES_MAX;
+    let refusal: Refusal = told.then(|| serde_json::from_slice(&bytes).ok()).flatten().unwrap_or_default();
+    let code = match (refusal.code.as_str(), status.as_u16()) {
+        (_, 401) => "unauthorized",
+        (_, 403) => "forbidden",
+        ("", 500..) => "unreachable",
+        ("", _) => "refused",
+        (code, _) => code,
+    };
+    let what = refusal.detail.or(Some(refusal.title).filter(|title| !title.is_empty()));
+    let what = what.unwrap_or_else(|| format!("the server answers {status}"));
+    Stop::problem(code, what, refusal.hint.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, FromArgMatches as _};
+
+    use super::*;
+    use crate::cli::args::Cli;
+
+    async fn found(line: &str) -> Outcome<Option<Link>> {
+        let typed = Cli::command().get_matches_from(line.split_whitespace());
+        let cli = Cli::from_arg_matches(&typed).unwrap();
+        let settings = Settings { data: cli.global.data.clone().unwrap_or_default(), by: String::new() };
+        find(&cli.global, &typed, &settings, cli.command.reach()).await
+    }
+
+    fn code(found: Outcome<Option<Link>>) -> String {
+        match found {
+            Err(Stop::Problem(problem)) => problem.code,
+            Ok(link) => panic!("{:?}", link.map(|link| link.url)),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_server_that_is_named_is_asked_with_the_token_of_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        fs::write(&file, "rs_1_abc\n").unwrap();
+        let line = format!("restage workshop list --server https://h.example/ --token-file {}", file.display());
+        let link = found(&line).await.unwrap().unwrap();
+        assert_eq!((link.url(), link.token.as_deref(), link.is_here()), ("https://h.example", Some("rs_1_abc"), false));
+        fs::write(&file, "two words").unwrap();
+        assert_eq!(code(found(&line).await), "usage");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_server_is_refused() {
+        for line in [
+            "restage workshop list --server h.example",
+            "restage workshop list --server ftp://h.example",
+            "restage workshop list --server http://me:secret@h.example",
+            "restage workshop list --server http://h.example --data d",
+            "restage verify --server http://h.example",
+        ] {
+            assert_eq!(code(found(line).await), "usage", "{line}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_gone_is_not_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let line = format!("restage workshop list --data {}", folder.path().display());
+        assert!(found(&line).await.unwrap().is_none());
+        for (pid, url) in [(u32::MAX, "http://127.0.0.1:9"), (std::process::id(), "http://127.0.0.1:9")] {
+            let text = serde_json::json!({ "url": url, "pid": pid, "token": "rs_1_abc" });
+            fs::write(folder.path().join(SERVER_FILE), text.to_string()).unwrap();
+            assert!(found(&line).await.unwrap().is_none(), "{pid}");
+        }
+    }
+}
