@@ -15,6 +15,8 @@ mod secrets;
 mod serve;
 mod settings;
 mod systemd;
+mod threads;
 mod tls;
 mod wire;
+mod workflows;
 mod world;
