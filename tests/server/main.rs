@@ -4,17 +4,24 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't set up fails")]
 
 mod auth;
+mod bad_input;
 mod browser;
 mod core;
+mod entity;
 mod limits;
 mod metrics;
 mod openapi;
+#[path = "../pipeline/mod.rs"]
+mod pipeline;
 mod program;
 mod roles;
 mod secrets;
 mod serve;
 mod settings;
 mod systemd;
+mod tasks;
 mod tls;
+mod user;
 mod wire;
+mod workshops;
 mod world;
