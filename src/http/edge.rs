@@ -18,9 +18,9 @@ use actix_web::{HttpMessage as _, HttpResponse};
 use futures_util::FutureExt as _;
 
 use super::auth::{self, Quota};
-use super::pages;
 use super::problem::{self, Answer, Problem};
 use super::state::{App, Requests};
+use super::{caller, pages};
 use crate::api::Stopwatch;
 
 /// The header that names a request in the log.
@@ -30,7 +30,7 @@ const REQUEST_ID_BYTES_MAX: usize = 64;
 /// How it is with the server can be asked however much it has to do.
 const ALWAYS: [&str; 4] = ["/livez", "/readyz", "/version", "/metrics"];
 /// What an answer says of itself to a browser, unless its handler said otherwise.
-const HEADERS: [(HeaderName, &str); 4] = [
+const HEADERS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (
@@ -38,6 +38,7 @@ const HEADERS: [(HeaderName, &str); 4] = [
         "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     ),
     (header::CACHE_CONTROL, "no-store"),
+    (header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
 ];
 
 /// Names the request in the log and in problems.
@@ -87,6 +88,9 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
             return Err(failed(&app, &method, &id, &Problem::internal(), watch.time()));
         }
     };
+    if answer.status().is_client_error() {
+        caller::audit_refusal(&app, answer.request()).await;
+    }
     record(&app, &answer, &method, &id, watch.time());
     Ok(dressed(answer, &id))
 }
