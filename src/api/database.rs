@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-#[cfg(feature = "tasks")]
+#[cfg(any(feature = "http", feature = "tasks"))]
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -10,9 +10,13 @@ use tokio::sync::OnceCell;
 
 use super::access::Access;
 use super::error::Error;
+#[cfg(feature = "http")]
+use super::events::Events;
 use super::kind::Kind;
 #[cfg(feature = "tasks")]
 use super::tasks::{TaskOptions, Tasks};
+#[cfg(feature = "http")]
+use super::webhooks::{WebhookHosts, Webhooks};
 use super::workshops::Workshops;
 #[cfg(feature = "tasks")]
 use crate::domain::Rejection;
@@ -167,6 +171,8 @@ pub struct Restage {
     access: Arc<OnceCell<Access>>,
     #[cfg(feature = "tasks")]
     tasks: Arc<OnceLock<Tasks>>,
+    #[cfg(feature = "http")]
+    events: Arc<OnceLock<Events>>,
     path: Option<PathBuf>,
 }
 
@@ -223,6 +229,8 @@ impl Restage {
             access: Arc::default(),
             #[cfg(feature = "tasks")]
             tasks: Arc::default(),
+            #[cfg(feature = "http")]
+            events: Arc::default(),
         })
     }
 
@@ -311,6 +319,27 @@ impl Restage {
     /// Everything committed after a position, in order, and then what comes.
     pub fn feed(&self, after: Position) -> Feed {
         Feed(self.runtime.feed(after))
+    }
+
+    /// What happens to all entities, as events of a stable vocabulary, from any offset on. Read once for all who follow.
+    #[cfg(feature = "http")]
+    pub fn events(&self) -> &Events {
+        self.events.get_or_init(|| Events::start(Arc::clone(&self.runtime)))
+    }
+
+    /// What carries everything.
+    #[cfg(feature = "http")]
+    pub(in crate::api) fn runtime(&self) -> &Arc<Runtime> {
+        &self.runtime
+    }
+
+    /// Events sent to other programs. [`Webhooks::serve`] begins to.
+    ///
+    /// # Errors
+    /// Another kind is in use under the name of webhooks.
+    #[cfg(feature = "http")]
+    pub fn webhooks(&self, hosts: WebhookHosts) -> Result<Webhooks, Error> {
+        Ok(Webhooks::new(self.kind()?, self.events().clone(), hosts, Arc::clone(&self.runtime)))
     }
 
     /// The last durable position: where a feed of what comes from now on begins.

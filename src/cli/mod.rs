@@ -15,6 +15,7 @@ pub mod output;
 mod plan;
 mod remote;
 mod repo;
+mod serve;
 mod signals;
 mod site;
 mod stop;
@@ -99,6 +100,7 @@ async fn dispatch(command: Command, global: &Global, site: &Site, output: &mut O
         Command::Agent(args) => agent::run(&args, &site.settings, output),
         Command::Token(verb) => token::run(verb, global, site, output).await,
         Command::Backup(args) => maintenance::backup(&args, site, output).await,
+        Command::Serve(args) => serve::run(&args, &site.settings, output).await,
         Command::Restore(args) => maintenance::restore(&args, output).await,
         Command::Verify(args) => maintenance::verify(args, &site.settings, output).await,
         Command::Tour(args) => tour::run(&args, output).await,

@@ -26,7 +26,7 @@ pub use codec::CodecError;
 pub use content::{Page, PageRange};
 pub use instance::{Commit, Handled, Instance, Owed};
 pub use orphan::LateCommand;
-pub use query::{Committed, DueTimer, Turn};
+pub use query::{Asked, Committed, DueTimer, Turn};
 pub use record::{Change, Entry, Orphan, Record, UndoPoint};
 pub use request::{Answer, Ask, EngineOptions, Failure, Receipt, Request, Terms, View};
 pub use sweep::next_sweep;

@@ -58,6 +58,24 @@ impl Committed {
         let entry = codec::decode(Tag::Journal, &self.bytes).ok()?;
         Some(Turn { revision: self.revision, entry })
     }
+
+    /// When the turn was, who asked for it, and why: what every kind has, also one that this program does not know.
+    pub fn asked(&self) -> Option<Asked> {
+        // The order is that of `Entry`.
+        let (at, by, reason) = codec::decode_start(Tag::Journal, &self.bytes).ok()?;
+        Some(Asked { at, by, reason })
+    }
+}
+
+/// When a turn was, who asked for it, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: String,
+    /// Why, if they said.
+    pub reason: Option<String>,
 }
 
 /// A kind, an entity of it, and the number of something that it has.
@@ -116,6 +134,23 @@ pub fn history<E: Entity>(store: &dyn Store, id: &EntityId, after: u64, most: us
         let entry = decode(keys, "turn", Tag::Journal, bytes)?;
         Ok(Turn { revision, entry })
     })
+}
+
+/// Turns of an entity of any kind after a revision, in order. They say nothing about where in the feed they are.
+pub fn turns(store: &dyn Store, kind: &str, id: &EntityId, after: u64, most: usize) -> Result<Vec<Committed>, Failure> {
+    let after = keys::numbered(class::JOURNAL, kind, id, after);
+    let prefix = after[..after.len() - size_of::<u64>()].to_vec();
+    let mut turns = Vec::new();
+    if most == 0 {
+        return Ok(turns);
+    }
+    content::each_key(store, &prefix, Some(after), |key, bytes| {
+        let (kind, id, bytes) = (kind.to_owned(), id.clone(), bytes.to_vec());
+        let revision = parse_number(&key[prefix.len()..]).unwrap_or_default();
+        turns.push(Committed { position: Position::default(), is_last: true, kind, id, revision, bytes });
+        turns.len() < most
+    })?;
+    Ok(turns)
 }
 
 /// Audit entries of an entity after a revision, in order.

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix_web::body::{EitherBody, MessageBody};
@@ -19,7 +19,7 @@ use futures_util::FutureExt as _;
 
 use super::auth::{self, Quota};
 use super::problem::{self, Answer, Problem};
-use super::state::App;
+use super::state::{App, Requests};
 use super::{caller, pages};
 use crate::api::Stopwatch;
 
@@ -74,7 +74,7 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
         }
     };
     let handled = AssertUnwindSafe(next.call(request)).catch_unwind().await;
-    drop(under_way);
+    under_way.end();
     let answer = match handled {
         Ok(Ok(answer)) if is_plain_error(answer.response()) => {
             let problem = problem_of(answer.response());
@@ -82,10 +82,10 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
             ServiceResponse::new(request, problem.response(&id)).map_into_right_body()
         }
         Ok(Ok(answer)) => answer.map_into_left_body(),
-        Ok(Err(error)) => return Err(prepared(&problem_of_error(&error), &id)),
+        Ok(Err(error)) => return Err(failed(&app, &method, &id, &problem_of_error(&error), watch.time())),
         Err(_) => {
             tracing::error!(%method, request_id = %id, "a handler panicked: this is a defect");
-            return Err(prepared(&Problem::internal(), &id));
+            return Err(failed(&app, &method, &id, &Problem::internal(), watch.time()));
         }
     };
     if answer.status().is_client_error() {
@@ -95,29 +95,40 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
     Ok(dressed(answer, &id))
 }
 
-/// One request under way.
-struct UnderWay(Option<Arc<AtomicUsize>>);
+/// One request under way; `None` where it is not counted.
+struct UnderWay(Option<Arc<Requests>>);
 
 impl UnderWay {
     fn enter(app: &App, path: &str) -> Answer<Self> {
         if ALWAYS.contains(&path) {
             return Ok(Self(None));
         }
-        let before = app.under_way.fetch_add(1, Ordering::AcqRel);
-        // Counted out again when it is dropped.
-        let entered = Self(Some(Arc::clone(&app.under_way)));
+        let before = app.requests.under_way.fetch_add(1, Ordering::AcqRel);
+        let entered = Self(Some(Arc::clone(&app.requests)));
         if before < app.options.limits.requests {
             return Ok(entered);
         }
+        entered.end();
         let busy = Problem::unavailable("busy", "the server has too much to do");
         Err(busy.hint("wait a moment and ask again"))
     }
 }
 
+impl UnderWay {
+    /// It was answered.
+    fn end(mut self) {
+        if let Some(requests) = self.0.take() {
+            requests.under_way.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
 impl Drop for UnderWay {
+    /// It was not.
     fn drop(&mut self) {
-        if let Some(count) = &self.0 {
-            count.fetch_sub(1, Ordering::AcqRel);
+        if let Some(requests) = self.0.take() {
+            requests.given_up.fetch_add(1, Ordering::AcqRel);
+            requests.under_way.fetch_sub(1, Ordering::AcqRel);
         }
     }
 }
@@ -166,7 +177,8 @@ fn of_status(status: StatusCode, detail: Option<String>) -> Problem {
 }
 
 /// An error that carries its answer, for where there is no request any more to answer.
-fn prepared(problem: &Problem, id: &str) -> actix_web::Error {
+fn failed(app: &App, method: &Method, id: &str, problem: &Problem, took: Duration) -> actix_web::Error {
+    note(app, method, None, problem.status().as_u16(), id, "-", took);
     let mut answer = problem.response(id);
     dress(answer.headers_mut(), id);
     InternalError::from_response("answered", answer).into()
@@ -209,16 +221,82 @@ fn made_id() -> Arc<str> {
     id.into()
 }
 
-/// The figures, and the line in the log: of the route, not the path, and never of what was sent.
+/// Notes an answer, by its route: never the path, and never what was sent.
 fn record<B>(app: &App, answer: &ServiceResponse<B>, method: &Method, id: &str, took: Duration) {
     let request = answer.request();
     let route = request.match_pattern();
-    let route = route.as_deref().unwrap_or("none");
-    let status = answer.status().as_u16();
+    let extensions = request.extensions();
+    let who = extensions.get::<Who>().map_or("-", |who| who.0.as_str());
+    note(app, method, route.as_deref(), answer.status().as_u16(), id, who, took);
+}
+
+/// The figures, and the line in the log.
+fn note(app: &App, method: &Method, route: Option<&str>, status: u16, request_id: &str, who: &str, took: Duration) {
+    let route = route.unwrap_or("none");
     app.metrics.request(method, route, status, took);
-    if tracing::enabled!(tracing::Level::INFO) {
-        let extensions = request.extensions();
-        let who = extensions.get::<Who>().map_or("-", |who| who.0.as_str());
-        tracing::info!(%method, route, status, us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX), request_id = id, who, "request");
+    let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    tracing::info!(%method, route, status, us, request_id, who, "request");
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
+    use actix_web::web;
+
+    use super::*;
+    use crate::api::Restage;
+    use crate::http::{ServerOptions, openapi};
+
+    async fn panics() -> HttpResponse {
+        panic!("as a defect would")
+    }
+
+    #[actix_web::test]
+    async fn a_panic_is_a_problem_and_nothing_else_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let restage = Restage::open(folder.path().join("data")).await.unwrap();
+        let address = ([127, 0, 0, 1], 80).into();
+        let app = App::new(restage.clone(), ServerOptions::default(), openapi::document(), address).await.unwrap();
+        let (metrics, requests) = (app.metrics.clone(), Arc::clone(&app.requests));
+        let service = actix_web::App::new().app_data(Data::new(app.clone()));
+        let service = service.route("/panics", web::get().to(panics)).wrap(from_fn(pass));
+        let service = init_service(service).await;
+        for _ in 0..2 {
+            let request = TestRequest::get().uri("/panics").insert_header(("host", "127.0.0.1")).to_request();
+            let request = actix_web::dev::Service::call(&service, request).await;
+            let answer = request.unwrap_err().error_response();
+            assert_eq!(
+                (answer.status(), &answer.headers()[header::CONTENT_TYPE]),
+                (StatusCode::INTERNAL_SERVER_ERROR, &HeaderValue::from_static(problem::MEDIA_TYPE))
+            );
+            assert!(answer.headers().contains_key(REQUEST_ID));
+        }
+        assert_eq!(requests.under_way.load(Ordering::Acquire), 0);
+        let figures = metrics.render(&app);
+        assert!(figures.contains("method=\"GET\",route=\"none\",status=\"500\"} 2"), "{figures}");
+        let request = TestRequest::get().uri("/nothing").insert_header(("host", "127.0.0.1")).to_request();
+        let answer = call_service(&service, request).await;
+        let problem: serde_json::Value = read_body_json(answer).await;
+        assert_eq!(problem["code"], "no_such_route");
+        restage.shutdown().await.unwrap();
+    }
+
+    #[test]
+    fn ids_of_requests_are_taken_only_in_a_form_that_can_go_into_logs() {
+        for (given, is_taken) in [
+            ("abc-1.2_3", true),
+            (&"x".repeat(64), true),
+            (&"x".repeat(65), false),
+            ("", false),
+            ("a b", false),
+            ("a\"b", false),
+            ("\u{e9}", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(REQUEST_ID, HeaderValue::from_bytes(given.as_bytes()).unwrap());
+            assert_eq!(&*request_id(&headers) == given, is_taken, "{given}");
+        }
+        assert_ne!(request_id(&HeaderMap::new()), request_id(&HeaderMap::new()));
     }
 }

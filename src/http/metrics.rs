@@ -115,7 +115,7 @@ impl Metrics {
     }
 
     /// All figures, as text.
-    fn render(&self, app: &App) -> String {
+    pub(in crate::http) fn render(&self, app: &App) -> String {
         self.look(app);
         self.0.handle.render()
     }
@@ -146,7 +146,7 @@ impl Metrics {
             self.gauge("restage_index_behind_bytes", &[]).set(log.overlay_bytes as f64);
             self.gauge("restage_disk_full", &[]).set(f64::from(u8::from(log.full)));
         }
-        self.gauge("restage_http_requests_under_way", &[]).set(app.under_way.load(Ordering::Relaxed) as f64);
+        self.gauge("restage_http_requests_under_way", &[]).set(app.requests.under_way.load(Ordering::Relaxed) as f64);
         let process = Process::look();
         self.gauge("process_resident_memory_bytes", &[]).set(process.resident_bytes as f64);
         self.gauge("process_open_fds", &[]).set(process.open_files as f64);
@@ -216,7 +216,7 @@ pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
 #[utoipa::path(
     operation_id = "metrics",
     tag = "server",
-    security(("token" = ["read"]), ("session" = ["read"])),
+    security(("token" = ["read"])),
     responses((status = 200, description = "The figures.", content_type = "text/plain", body = String))
 )]
 #[get("/metrics")]

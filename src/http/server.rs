@@ -19,7 +19,7 @@ use super::metrics::UPKEEP;
 use super::options::{Adjustable, ServerOptions};
 use super::state::{App, Phase};
 use super::tls::{self, Certificate, TlsError};
-use super::{edge, openapi, routes};
+use super::{edge, openapi, routes, streams};
 use crate::api::{Error, Restage};
 
 /// The server.
@@ -45,8 +45,8 @@ pub enum ServerError {
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum StopError {
-    /// Requests were still under way at the deadline; they were cut off.
-    #[error("{requests} requests were still under way after {within:?}, and were cut off")]
+    /// Requests were still under way at the deadline, and were cut off; or their callers went away meanwhile.
+    #[error("{requests} requests were not answered within {within:?}, and were cut off")]
     UnderWay {
         /// How many.
         requests: usize,
@@ -81,6 +81,7 @@ impl Server {
         listener: TcpListener,
     ) -> Result<RunningServer, ServerError> {
         let address = listener.local_addr()?;
+        streams::drop_the_slow(&listener)?;
         let limits = options.limits.clone();
         let certificate = options.tls.clone().map(Certificate::read).transpose()?.map(Arc::new);
         let workers = match options.workers {
@@ -110,6 +111,7 @@ impl Server {
         let handle = server.handle();
         let task = tokio::spawn(server);
         tokio::spawn(upkeep(app.clone()));
+        app.webhooks.serve();
         app.life.enter(Phase::Ready);
         Ok(RunningServer { address, app, certificate, handle, task })
     }
@@ -155,9 +157,10 @@ impl RunningServer {
     /// What was still under way then was cut off.
     pub async fn stop(mut self) -> Result<(), StopError> {
         self.app.life.enter(Phase::Stopping);
+        let before = self.app.requests.given_up.load(Ordering::Acquire);
         self.handle.stop(true).await;
         self.ended().await?;
-        match self.app.under_way.load(Ordering::Acquire) {
+        match self.app.requests.given_up.load(Ordering::Acquire) - before {
             0 => Ok(()),
             requests => Err(StopError::UnderWay { requests, within: self.app.options.limits.shutdown }),
         }

@@ -1,5 +1,6 @@
 //! What every handler has at hand.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -9,8 +10,10 @@ use tokio::sync::watch;
 
 use super::auth::Gate;
 use super::metrics::Metrics;
+use super::openapi;
 use super::options::{Adjustable, ServerOptions};
-use crate::api::{Access, Error, Restage, TaskOptions, Tasks, Timestamp, Workshops};
+use super::streams::Streams;
+use crate::api::{Access, Error, Restage, TaskOptions, Tasks, Timestamp, WebhookHosts, Webhooks, Workshops};
 
 /// What every handler has at hand. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -19,14 +22,17 @@ pub(in crate::http) struct App {
     pub(in crate::http) workshops: Workshops,
     pub(in crate::http) tasks: Tasks,
     pub(in crate::http) access: Access,
+    pub(in crate::http) webhooks: Webhooks,
+    pub(in crate::http) streams: Arc<Streams>,
     pub(in crate::http) gate: Arc<Gate>,
     pub(in crate::http) options: Arc<ServerOptions>,
     pub(in crate::http) life: Life,
+    /// The methods of every route, as `Allow` has them.
+    pub(in crate::http) allowed: Arc<HashMap<String, String>>,
     /// The OpenAPI document.
     pub(in crate::http) document: Bytes,
     pub(in crate::http) metrics: Metrics,
-    /// Requests that are being handled.
-    pub(in crate::http) under_way: Arc<AtomicUsize>,
+    pub(in crate::http) requests: Arc<Requests>,
     adjustable: watch::Sender<Arc<Adjustable>>,
 }
 
@@ -41,13 +47,16 @@ impl App {
         Ok(Self {
             access: restage.access().await?,
             gate: Arc::new(Gate::new(&options, address)),
+            webhooks: restage.webhooks(hosts(&options.adjustable))?,
+            streams: Streams::new(&options.limits),
             workshops: restage.workshops()?,
             tasks: restage.tasks(TaskOptions::default())?,
             restage,
             life: Life::default(),
+            allowed: Arc::new(openapi::allowed(&document)),
             document,
             metrics: Metrics::new(),
-            under_way: Arc::default(),
+            requests: Arc::default(),
             adjustable: watch::Sender::new(Arc::new(options.adjustable.clone())),
             options: Arc::new(options),
         })
@@ -69,8 +78,24 @@ impl App {
     }
 
     pub(in crate::http) fn adjust(&self, adjustable: Adjustable) {
+        self.webhooks.allow(hosts(&adjustable));
         self.adjustable.send_replace(Arc::new(adjustable));
     }
+}
+
+/// Requests, counted.
+#[derive(Debug, Default)]
+pub(in crate::http) struct Requests {
+    /// Those that are being handled.
+    pub(in crate::http) under_way: AtomicUsize,
+    /// Those that were given up before they were answered: by the server at its end, or because the caller went away.
+    pub(in crate::http) given_up: AtomicUsize,
+}
+
+/// Where webhooks may be sent to.
+fn hosts(adjustable: &Adjustable) -> WebhookHosts {
+    let Adjustable { webhook_hosts, webhook_private_hosts, .. } = adjustable;
+    WebhookHosts { public: webhook_hosts.clone(), private: webhook_private_hosts.clone() }
 }
 
 /// Where in its life the server is.

@@ -20,6 +20,16 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+impl TlsFiles {
+    /// Reads the files, and looks whether they can be used.
+    ///
+    /// # Errors
+    /// They can't.
+    pub fn check(&self) -> Result<(), TlsError> {
+        read(self).map(drop)
+    }
+}
+
 /// A certificate that can't be used.
 #[derive(Debug, ThisError)]
 #[non_exhaustive]

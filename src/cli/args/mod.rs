@@ -1,6 +1,7 @@
 //! The arguments as they were typed. Parsing asks the system for nothing: what is not given stays open.
 
 mod reach;
+mod serve;
 pub mod task;
 mod template;
 pub mod token;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use reach::{Needs, Reach};
+pub use serve::ServeArgs;
 pub use task::{AgentArgs, AgentVerb, AgentsArgs, RepoVerb, TaskArgs, TierVerb};
 pub use template::TemplateVerb;
 pub use token::{CreateArgs, LinkArgs, TokenVerb};
@@ -82,6 +84,11 @@ pub enum Command {
     /// Work on workshops: steps with a conversation, an artifact and a summary each
     #[command(subcommand, visible_alias = "ws")]
     Workshop(WorkshopVerb),
+    /// Serve a data folder over HTTP
+    #[command(
+        after_help = "Examples:\n  restage serve\n  restage serve --data garden --listen 127.0.0.1:0\n  restage serve --check --config /etc/restage/server.toml"
+    )]
+    Serve(ServeArgs),
     /// Look at the templates that workshops are made from
     #[command(subcommand)]
     Template(TemplateVerb),
@@ -150,7 +157,7 @@ impl Command {
             Self::Workshop(verb) => verb.does(),
             Self::Task(args) => args.verb.does(),
             Self::Token(verb) => verb.does(),
-            Self::Repo(RepoVerb::Add { .. }) | Self::Backup(_) | Self::Restore(_) => Does::Acts,
+            Self::Repo(RepoVerb::Add { .. }) | Self::Backup(_) | Self::Restore(_) | Self::Serve(_) => Does::Acts,
             Self::Repo(RepoVerb::List) | Self::Template(_) | Self::Tier(_) | Self::Agent(_) => Does::Looks,
             // The tour works in a folder of its own.
             Self::Verify(_) | Self::Tour(_) | Self::Completions { .. } => Does::Looks,
