@@ -21,8 +21,8 @@ pub use agents::{AgentConfig, AgentError};
 #[cfg(feature = "http")]
 pub use api::events;
 pub use api::{
-    Access, Class, Error, Feed, Handle, Kind, Options, Progress, Receipt, Restage, Stats, Unsound, WentBack, Workshop,
-    Workshops,
+    Access, Class, Error, Feed, Handle, Imported, Kind, Options, Progress, Receipt, Restage, Stats, Unsound, WentBack,
+    Workshop, Workshops,
 };
 #[cfg(feature = "tasks")]
 pub use api::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};

@@ -18,10 +18,10 @@ use super::tasks::{TaskOptions, Tasks};
 #[cfg(feature = "http")]
 use super::webhooks::{WebhookHosts, Webhooks};
 use super::workshops::Workshops;
-use crate::domain::Entity;
 #[cfg(feature = "tasks")]
 use crate::domain::Rejection;
-use crate::engine::{Committed, EngineOptions};
+use crate::domain::{Digest, Entity, EntityId};
+use crate::engine::{Audit, Committed, EngineOptions, query};
 use crate::runtime::{self, Clock, KindStats, Runtime, RuntimeOptions, SystemClock, random_id};
 use crate::store::{
     BackupInfo, FolderOptions, FolderStore, LogOptions, LogStats, MemoryStore, Position, SledOptions, Store,
@@ -29,6 +29,9 @@ use crate::store::{
 };
 #[cfg(feature = "tasks")]
 use crate::vcs::{Git, Limits};
+
+/// Bytes that tell a new id from all others.
+const NEW_ID_BYTES: usize = 10;
 
 /// How to open. The defaults suit a program of some thousand active entities.
 #[derive(Clone, Debug)]
@@ -285,6 +288,34 @@ impl Restage {
         Ok(self.tasks.get_or_init(|| tasks).clone())
     }
 
+    /// Audit entries of all entities, by kind, id and revision, after one of them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn audits(&self, after: Option<(String, EntityId, u64)>, most: usize) -> Result<Vec<Audit>, Error> {
+        let store = Arc::clone(self.runtime.store());
+        let done = tokio::task::spawn_blocking(move || query::audits(store.as_ref(), after.as_ref(), most)).await;
+        Ok(done.unwrap_or(Err(StoreError::Closed.into()))?)
+    }
+
+    /// An id for something that is to be made. With a seed, such as an idempotency key and the name of who gave it, always
+    /// the same, so that asking again makes no second one.
+    ///
+    /// # Errors
+    /// The system has no random bytes to give.
+    pub fn new_id(&self, kind: &str, seed: Option<&str>) -> Result<EntityId, Error> {
+        let bytes = match seed {
+            Some(seed) => Digest::of(format!("{kind}\0{seed}").as_bytes()).0,
+            None => {
+                let folder = self.path.clone().unwrap_or_default();
+                let random = random_id().map_err(|error| StoreError::io("getting random bytes for", &folder, error))?;
+                Digest::of(&random).0
+            }
+        };
+        let digits: String = bytes.iter().take(NEW_ID_BYTES).map(|byte| format!("{byte:02x}")).collect();
+        Ok(EntityId::new(format!("{kind}-{digits}"))?)
+    }
+
     /// Everything committed after a position, in order, and then what comes.
     pub fn feed(&self, after: Position) -> Feed {
         Feed(self.runtime.feed(after))
@@ -294,6 +325,12 @@ impl Restage {
     #[cfg(feature = "http")]
     pub fn events(&self) -> &Events {
         self.events.get_or_init(|| Events::start(Arc::clone(&self.runtime)))
+    }
+
+    /// What carries everything.
+    #[cfg(feature = "http")]
+    pub(in crate::api) fn runtime(&self) -> &Arc<Runtime> {
+        &self.runtime
     }
 
     /// Events sent to other programs. [`Webhooks::serve`] begins to.

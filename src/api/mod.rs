@@ -6,6 +6,7 @@ mod error;
 #[cfg(feature = "http")]
 pub mod events;
 mod handle;
+mod import;
 mod kind;
 mod maintenance;
 #[cfg(feature = "tasks")]
@@ -23,6 +24,7 @@ pub use error::{Class, Error};
 #[cfg(feature = "http")]
 pub use events::Events;
 pub use handle::{Handle, Receipt};
+pub use import::Imported;
 pub use kind::Kind;
 pub use maintenance::Unsound;
 #[cfg(feature = "tasks")]
@@ -41,14 +43,14 @@ mod named {
         Entity, EntityId, Fate, Generation, Plan, PlanLine, PlanToken, Rejection, StageId, Timestamp, limits, task,
         webhook, workshop,
     };
-    pub(crate) use crate::engine::{Change, Orphan, Turn, UndoPoint, View};
+    pub(crate) use crate::engine::{Audit, Change, Orphan, Turn, UndoPoint, View};
     #[cfg(feature = "http")]
     pub(crate) use crate::runtime::Stopwatch;
     pub(crate) use crate::runtime::{Clock, SystemClock};
     pub(crate) use crate::store::{BackupInfo, IndexState, Position, UpTo, VerifyReport};
     #[cfg(test)]
-    pub(crate) use crate::vcs::{CommitId, FileChange, Kept};
-    pub(crate) use crate::vcs::{Look, Stays};
+    pub(crate) use crate::vcs::{CommitId, FileChange};
+    pub(crate) use crate::vcs::{Kept, Look, Snapshot, Stays};
 }
 
 #[cfg(any(feature = "cli", feature = "http"))]

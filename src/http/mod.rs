@@ -1,5 +1,6 @@
 //! The server: routes, JSON, who may do what, limits, the event stream. Names the facade, and nothing below it.
 
+mod address;
 mod answer;
 mod auth;
 mod body;

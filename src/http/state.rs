@@ -1,5 +1,6 @@
 //! What every handler has at hand.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -9,6 +10,7 @@ use tokio::sync::watch;
 
 use super::auth::Gate;
 use super::metrics::Metrics;
+use super::openapi;
 use super::options::{Adjustable, ServerOptions};
 use super::streams::Streams;
 use crate::api::{Access, Error, Restage, TaskOptions, Tasks, Timestamp, WebhookHosts, Webhooks, Workshops};
@@ -25,6 +27,8 @@ pub(in crate::http) struct App {
     pub(in crate::http) gate: Arc<Gate>,
     pub(in crate::http) options: Arc<ServerOptions>,
     pub(in crate::http) life: Life,
+    /// The methods of every route, as `Allow` has them.
+    pub(in crate::http) allowed: Arc<HashMap<String, String>>,
     /// The OpenAPI document.
     pub(in crate::http) document: Bytes,
     pub(in crate::http) metrics: Metrics,
@@ -50,6 +54,7 @@ impl App {
             tasks: restage.tasks(TaskOptions::default())?,
             restage,
             life: Life::default(),
+            allowed: Arc::new(openapi::allowed(&document)),
             document,
             metrics: Metrics::new(),
             under_way: Arc::default(),

@@ -5,6 +5,7 @@
 //! `docs/events.md`.
 
 mod filter;
+mod history;
 mod hub;
 mod offset;
 mod task;

@@ -129,7 +129,8 @@ pub(super) fn written(event: Event) -> Option<Told> {
     }
 }
 
-fn tell(turn: &Committed) -> Vec<Event> {
+/// The events of a turn: one at least.
+pub(super) fn tell(turn: &Committed) -> Vec<Event> {
     let said = match turn.kind.as_str() {
         WorkshopKind::KIND => said_of::<WorkshopKind>(turn),
         TaskKind::KIND => said_of::<TaskKind>(turn),
@@ -207,7 +208,12 @@ fn common<E: Entity>(change: &Change<E>) -> Option<Said> {
             Some(Said::of("orphan_kept", &orphan.stage, data))
         }
         Change::OrphanGone(number) => Some(Said::new("orphan_gone", json!({ "orphan": number }))),
-        Change::Event(_) | Change::At(_) | Change::Touched(..) | Change::Raised(..) | Change::Timer(..) => None,
+        Change::Event(_)
+        | Change::At(_)
+        | Change::Touched(..)
+        | Change::Raised(..)
+        | Change::Timer(..)
+        | Change::Audited(_) => None,
     }
 }
 
