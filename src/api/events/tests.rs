@@ -59,7 +59,9 @@ async fn a_turn_is_told_with_who_and_why_and_what_it_raised() {
     assert_eq!(names(&told), ["workshop.created", "workshop.step_began", "workshop.step_reset", "workshop.went_back"]);
     let reset: Value = serde_json::from_str(&told[2].json).unwrap();
     assert_eq!(reset["position"], told[2].offset.to_string());
-    for (field, value) in [("kind", "workshop"), ("id", "w"), ("by", "ann"), ("reason", "wrong customer"), ("stage", "challenge")] {
+    for (field, value) in
+        [("kind", "workshop"), ("id", "w"), ("by", "ann"), ("reason", "wrong customer"), ("stage", "challenge")]
+    {
         assert_eq!(reset[field], value, "{field}");
     }
     assert_eq!((&reset["revision"], &reset["generation"]), (&2.into(), &2.into()));
@@ -135,7 +137,8 @@ async fn who_follows_a_folder_that_is_closed_is_told_so() {
 #[tokio::test]
 async fn what_happens_to_access_and_webhooks_is_for_admins_alone() {
     let restage = open();
-    let webhooks = restage.webhooks(crate::api::WebhookHosts { private: vec!["localhost".into()], ..Default::default() });
+    let webhooks =
+        restage.webhooks(crate::api::WebhookHosts { private: vec!["localhost".into()], ..Default::default() });
     let webhooks = webhooks.unwrap();
     let id = EntityId::new("chat").unwrap();
     webhooks.create(&webhooks.entity(&id), "http://localhost:9/secret-path", Selection::default()).await.unwrap();
