@@ -5,7 +5,9 @@
 
 mod auth;
 mod browser;
+mod client;
 mod core;
+mod events;
 mod limits;
 mod metrics;
 mod openapi;
@@ -16,5 +18,6 @@ mod serve;
 mod settings;
 mod systemd;
 mod tls;
+mod webhooks;
 mod wire;
 mod world;

@@ -1,6 +1,7 @@
 //! All routes: a file for each resource, a line for each file.
 
 mod access;
+mod client;
 mod entity;
 mod events;
 mod kept;
@@ -43,6 +44,7 @@ pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
     config.configure(pages::routes);
     config.configure(access::routes);
     config.configure(events::routes);
+    config.configure(client::routes);
     config.configure(webhooks::routes);
 }
 
