@@ -6,8 +6,10 @@
 mod auth;
 mod bad_input;
 mod browser;
+mod client;
 mod core;
 mod entity;
+mod events;
 mod limits;
 mod metrics;
 mod openapi;
@@ -22,6 +24,7 @@ mod systemd;
 mod tasks;
 mod tls;
 mod user;
+mod webhooks;
 mod wire;
 mod workshops;
 mod world;

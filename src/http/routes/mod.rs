@@ -2,6 +2,7 @@
 
 mod access;
 mod batches;
+mod client;
 mod entity;
 mod events;
 mod kept;
@@ -55,6 +56,7 @@ pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
     config.configure(pages::routes);
     config.configure(access::routes);
     config.configure(events::routes);
+    config.configure(client::routes);
     config.configure(webhooks::routes);
 }
 
