@@ -8,19 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpRequest};
 
 use super::problem::Problem;
-
-/// What a caller may do. Each may what the ones before it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::http) enum Role {
-    /// Look.
-    Read,
-    /// Go forward.
-    Write,
-    /// Go back.
-    Reset,
-    /// Everything.
-    Admin,
-}
+use crate::api::access::Role;
 
 /// Who calls.
 #[derive(Clone, Debug)]

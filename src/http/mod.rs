@@ -3,6 +3,7 @@
 mod answer;
 mod body;
 mod caller;
+mod commands;
 mod edge;
 mod health;
 mod openapi;
@@ -15,5 +16,6 @@ mod state;
 mod terms;
 mod wire;
 
+pub use commands::{CommandError, CommandInput, CommandLine, CommandPart, Commands, Lines, Terminal};
 pub use options::{Adjustable, Limits, ServerOptions};
 pub use server::{RunningServer, Server, ServerError, StopError};

@@ -8,6 +8,7 @@ use super::workshop::{
     ArtifactArgs, ExportArgs, ImportArgs, NewArgs as NewWorkshopArgs, SaveArgs, SayArgs, WorkshopVerb,
 };
 use super::{Command, Does, RepoVerb};
+use crate::api::access::Role;
 use crate::cli::template::names_a_file;
 
 /// What a command reaches.
@@ -21,19 +22,6 @@ pub enum Reach {
     FreeFolder,
 }
 
-/// What a caller has to be allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Needs {
-    /// To look.
-    Read,
-    /// To go forward.
-    Write,
-    /// To go back and overrule.
-    Reset,
-    /// To change what the server is and reaches.
-    Admin,
-}
-
 impl Command {
     /// What it reaches.
     pub fn reach(&self) -> Reach {
@@ -45,14 +33,14 @@ impl Command {
     }
 
     /// What a caller has to be allowed to have it done.
-    pub fn needs(&self, dry_run: bool) -> Needs {
+    pub fn role(&self, dry_run: bool) -> Role {
         match self {
-            Self::Backup(_) | Self::Restore(_) | Self::Repo(RepoVerb::Add { .. }) => Needs::Admin,
+            Self::Backup(_) | Self::Restore(_) | Self::Repo(RepoVerb::Add { .. }) => Role::Admin,
             _ => match self.does() {
-                Does::Looks => Needs::Read,
-                Does::GoesBack if dry_run => Needs::Read,
-                Does::GoesBack => Needs::Reset,
-                Does::Acts => Needs::Write,
+                Does::Looks => Role::Read,
+                Does::GoesBack if dry_run => Role::Read,
+                Does::GoesBack => Role::Reset,
+                Does::Acts => Role::Write,
             },
         }
     }

@@ -1,5 +1,7 @@
 //! All routes: a file for each resource, a line for each file.
 
+mod commands;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -9,6 +11,7 @@ use super::{health, openapi};
 
 /// Everything the server answers to.
 pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
+    config.configure(commands::routes);
     config.configure(health::routes);
     config.configure(openapi::routes);
 }
