@@ -26,15 +26,15 @@ pub use api::{
 pub use api::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
 pub use api::{access, transcript};
 pub use domain::{
-    Decision, Digest, Entity, EntityId, Fate, Fence, Generation, Inherit, Input, Part, Plan, PlanLine, PlanToken, Read,
-    Rejection, StageId, Target, Timestamp, Verb, limits, repository, task, workshop,
+    Decision, Digest, Entity, EntityId, Fate, Fence, Generation, Inherit, Input, Owes, Part, Plan, PlanLine, PlanToken,
+    Read, Rejection, StageId, Target, Timestamp, Verb, limits, repository, task, workshop,
 };
 pub use engine::{
     Audit, Change, CodecError, Committed, Entry, Failure, Orphan, Owed, Page, PageRange, Record, Turn, UndoPoint, View,
 };
 #[cfg(feature = "http")]
-pub use http::{Adjustable, Limits, RunningServer, Server, ServerError, ServerOptions, StopError};
-pub use runtime::{Clock, EffectHandler, SystemClock};
+pub use http::{Adjustable, Limits, RunningServer, Server, ServerError, ServerOptions, StopError, TlsError, TlsFiles};
+pub use runtime::{Clock, EffectHandler, KindStats, SystemClock};
 pub use store::{BackupInfo, Finding, IndexState, LogStats, Position, StoreError, UpTo, VerifyReport};
 #[cfg(feature = "tasks")]
 pub use vcs::{CommitId, FileChange, Kept, Look, Snapshot, Stays, VcsError, VcsProblem};

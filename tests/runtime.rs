@@ -173,7 +173,7 @@ async fn leaving_memory_all_the_time_loses_nothing() {
     for task in tasks {
         task.await.unwrap();
     }
-    let left = |restage: &Restage| restage.stats().active.iter().map(|(_, active)| active).sum::<usize>() == 0;
+    let left = |restage: &Restage| restage.stats().kinds.iter().map(|kind| kind.active).sum::<usize>() == 0;
     eventually("all entities have left memory", || async { left(&restage) }).await;
     for nth in 0..ENTITIES {
         let there = added(&entity(&restage, &format!("p{nth}"))).await;

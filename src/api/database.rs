@@ -18,7 +18,7 @@ use crate::domain::Entity;
 #[cfg(feature = "tasks")]
 use crate::domain::Rejection;
 use crate::engine::{Committed, EngineOptions};
-use crate::runtime::{self, Clock, Runtime, RuntimeOptions, SystemClock, random_id};
+use crate::runtime::{self, Clock, KindStats, Runtime, RuntimeOptions, SystemClock, random_id};
 use crate::store::{
     BackupInfo, FolderOptions, FolderStore, LogOptions, LogStats, MemoryStore, Position, SledOptions, Store,
     StoreError, StoreId, open_folder,
@@ -141,14 +141,12 @@ impl Feed {
     }
 }
 
-/// Figures of an open data folder.
+/// Figures of an open data folder. Groups, frames and the time it takes to sync them are in [`log`](Self::log).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Entities in memory, by kind.
-    pub active: Vec<(&'static str, usize)>,
-    /// How often drafts could not be stored and were tried again.
-    pub draft_retries: u64,
+    /// Figures of each kind that is in use, by name.
+    pub kinds: Vec<KindStats>,
     /// The last durable position.
     pub durable: Position,
     /// What the log has done since it was opened; `None` for a store in memory.
@@ -292,8 +290,7 @@ impl Restage {
     /// Figures of this moment.
     pub fn stats(&self) -> Stats {
         Stats {
-            active: self.runtime.active(),
-            draft_retries: self.runtime.draft_retries(),
+            kinds: self.runtime.stats(),
             durable: self.runtime.store().durable(),
             log: self.folder.as_ref().map(|folder| folder.stats()),
             failure: self.folder.as_ref().and_then(|folder| folder.failure()),

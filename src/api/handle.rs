@@ -120,6 +120,23 @@ impl<E: Entity> Handle<E> {
         handle
     }
 
+    /// Says where from: an address, and which token.
+    #[must_use]
+    pub fn from(&self, place: impl Into<String>) -> Self {
+        let mut handle = self.clone();
+        handle.terms.from = Some(place.into());
+        handle
+    }
+
+    /// Has it done only at this revision, as [`view`](Self::view) gives it; 0 for an entity that nobody has created.
+    /// Drafts that are held make no revision yet.
+    #[must_use]
+    pub fn expect(&self, revision: u64) -> Self {
+        let mut handle = self.clone();
+        handle.terms.expected = Some(revision);
+        handle
+    }
+
     /// Has the verb done only if nothing moved since the plan of this token.
     #[must_use]
     pub fn plan(&self, token: PlanToken) -> Self {

@@ -15,6 +15,7 @@ pub mod output;
 mod plan;
 mod remote;
 mod repo;
+mod serve;
 mod signals;
 mod site;
 mod stop;
@@ -22,6 +23,7 @@ mod task;
 mod template;
 mod tier;
 pub mod time;
+mod token;
 mod tour;
 mod workshop;
 
@@ -97,6 +99,8 @@ async fn dispatch(command: Command, global: &Global, site: &Site, output: &mut O
         Command::Tier(verb) => tier::run(verb, site, output).await,
         Command::Agent(args) => agent::run(&args, &site.settings, output),
         Command::Backup(args) => maintenance::backup(&args, site, output).await,
+        Command::Token(verb) => token::run(verb, global, &site.settings, output).await,
+        Command::Serve(args) => serve::run(&args, &site.settings, output).await,
         Command::Restore(args) => maintenance::restore(&args, output).await,
         Command::Verify(args) => maintenance::verify(args, &site.settings, output).await,
         Command::Tour(args) => tour::run(&args, output).await,

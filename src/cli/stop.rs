@@ -48,6 +48,14 @@ impl Stop {
         }
     }
 
+    /// What is wrong, in words; nothing where there is nothing to say.
+    pub(super) fn what(&self) -> &str {
+        match self {
+            Self::Problem(problem) => &problem.what,
+            Self::Output(_) | Self::Signal(_) | Self::Told(_) => "",
+        }
+    }
+
     /// The same, its problem told in other words.
     pub(super) fn map(mut self, change: impl FnOnce(&mut Problem)) -> Self {
         if let Self::Problem(problem) = &mut self {

@@ -52,7 +52,8 @@ pub trait Entity: Sized + Clone + Debug + Send + Sync + 'static {
     /// Refuses, or says what happens.
     ///
     /// # Errors
-    /// The rule that refuses. Nothing changed then.
+    /// The rule that refuses. Nothing changed then; but a command that carries work and is
+    /// [superseded](Rejection::Superseded) is kept as an orphan, just as one that a fence turns away.
     fn decide(state: &Self::State, command: &Self::Command, input: &Input<'_>) -> Result<Decision<Self>, Rejection>;
 
     /// Folds what happened at `at` into the state.
@@ -81,6 +82,12 @@ pub trait Entity: Sized + Clone + Debug + Send + Sync + 'static {
     fn on_timer(key: &str) -> Option<Self::Command> {
         let _ = key;
         None
+    }
+
+    /// What a state that an undo put back owes to the world, and when it has to be woken. Nothing by default.
+    fn after_undo(state: &Self::State, at: Timestamp) -> Owes<Self> {
+        let _ = (state, at);
+        Owes::default()
     }
 
     /// The command that begins the undo of a verb which the world has to take back first; `saved` is the state before
@@ -191,6 +198,21 @@ pub struct Decision<E: Entity> {
     /// The undo point that this turn takes back, the world having taken it back before: [`Entity::begin_undo`]. What
     /// happened comes after that. Fences are raised as the undo has it, so the decision raises none.
     pub undoes: Option<u64>,
+}
+
+/// Effects and timers, by key, each as a [`Decision`] has it.
+#[derive(Debug)]
+pub struct Owes<E: Entity> {
+    /// Effects owed (`Some`), or owed no longer (`None`).
+    pub effects: Vec<(String, Option<E::Effect>)>,
+    /// Timers set (`Some`) or stopped (`None`).
+    pub timers: Vec<(String, Option<Timestamp>)>,
+}
+
+impl<E: Entity> Default for Owes<E> {
+    fn default() -> Self {
+        Self { effects: Vec::new(), timers: Vec::new() }
+    }
 }
 
 impl<E: Entity> Decision<E> {

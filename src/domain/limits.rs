@@ -26,6 +26,8 @@ pub const TITLE_BYTES_MAX: usize = 200;
 pub const REASON_BYTES_MAX: usize = 2_000;
 /// Longest name of who asked for a turn.
 pub const ACTOR_NAME_BYTES_MAX: usize = 100;
+/// Longest word about where a turn was asked from.
+pub const FROM_BYTES_MAX: usize = 200;
 /// Longest idempotency key.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 200;
 /// Longest path of a piece of content below its stage.

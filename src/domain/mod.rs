@@ -1,6 +1,7 @@
 //! The rules. Pure: no async, no files, no clock, no randomness, and no knowledge of how anything is stored.
 
 pub mod access;
+pub mod batch;
 mod entity;
 mod fence;
 mod id;
@@ -16,7 +17,7 @@ mod time;
 pub mod workflow;
 pub mod workshop;
 
-pub use entity::{Decision, Digest, Entity, Input, Part, Read, Target, Verb};
+pub use entity::{Decision, Digest, Entity, Input, Owes, Part, Read, Target, Verb};
 pub use fence::{Fence, Generation, Inherit};
 pub use id::{EntityId, StageId};
 pub use plan::{Fate, Plan, PlanLine, PlanToken};

@@ -65,6 +65,26 @@ pub enum Rejection {
         /// The number under which the work was kept, if it was work and there was room for it.
         orphan: Option<u64>,
     },
+    /// The writer works under the generation that holds, and yet somebody else has what it works on by now.
+    #[error("{what}: {why}")]
+    Superseded {
+        /// The stage it works on.
+        stage: StageId,
+        /// What was to be done.
+        what: String,
+        /// Who or what came before it.
+        why: String,
+        /// The number under which the work was kept, if it was work and there was room for it. The engine fills it in.
+        orphan: Option<u64>,
+    },
+    /// The asker expected another revision of the entity.
+    #[error("it is at revision {actual}, this was asked for revision {expected}")]
+    RevisionMoved {
+        /// The revision that the asker saw.
+        expected: u64,
+        /// The revision that holds now.
+        actual: u64,
+    },
     /// The writer expected another version of the artifact.
     #[error("{what} is at version {actual}, the change was made to version {expected}")]
     VersionMoved {
@@ -145,6 +165,8 @@ impl Rejection {
             Self::Limit { .. } => "limit",
             Self::Conflict { .. } => "conflict",
             Self::Stale { .. } => "stale_generation",
+            Self::Superseded { .. } => "superseded",
+            Self::RevisionMoved { .. } => "revision_moved",
             Self::VersionMoved { .. } => "version_moved",
             Self::PlanMoved { .. } => "plan_moved",
             Self::PlanRequired { .. } => "plan_required",
@@ -156,12 +178,14 @@ impl Rejection {
     /// What to do about it, as a sentence; empty where the message says it all.
     pub fn hint(&self) -> String {
         match self {
-            Self::Stale { orphan: Some(n), .. } => {
+            Self::Stale { orphan: Some(n), .. } | Self::Superseded { orphan: Some(n), .. } => {
                 format!(
                     "the work is kept as orphan {n}: look at it, adopt it into the current generation, or discard it"
                 )
             }
             Self::Stale { orphan: None, .. } => "read the current generation and work under it".into(),
+            Self::Superseded { orphan: None, .. } => "stop working on it: somebody else has it".into(),
+            Self::RevisionMoved { .. } => "read it as it is now, and ask again with its revision".into(),
             Self::VersionMoved { .. } => "read the current version, and make the change to that".into(),
             Self::PlanMoved { .. } => "look at the fresh plan and apply it with its token".into(),
             Self::PlanRequired { .. } => "look at the plan, and repeat the command with its token".into(),

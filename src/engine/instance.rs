@@ -55,6 +55,8 @@ pub struct Commit<E: Entity> {
     pub timer: Option<Timestamp>,
     /// Whether it left content that nothing refers to any more.
     pub garbage: bool,
+    /// The verb that was done, or begun, by it.
+    pub verb: Option<&'static str>,
 }
 
 /// An effect that is owed to the world.

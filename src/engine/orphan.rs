@@ -32,12 +32,43 @@ impl<E: Entity> Instance<E> {
         now: Timestamp,
     ) -> Result<Proposal<E>, Failure> {
         let stale = |orphan| Rejection::Stale { stage: target.stage.clone(), given, current, orphan };
+        self.turned_away(command, target, given, &stale, store, now)
+    }
+
+    /// Refuses a command whose place somebody else has by now, and keeps it if it is work.
+    pub(super) fn superseded(
+        &self,
+        command: &E::Command,
+        target: &Target,
+        rejection: Rejection,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<Proposal<E>, Failure> {
+        let Rejection::Superseded { stage, what, why, .. } = rejection else { return Err(rejection.into()) };
+        let given = target.generation.unwrap_or(self.record.fence(&target.stage).generation);
+        let superseded = |orphan| {
+            let (stage, what, why) = (stage.clone(), what.clone(), why.clone());
+            Rejection::Superseded { stage, what, why, orphan }
+        };
+        self.turned_away(command, target, given, &superseded, store, now)
+    }
+
+    /// Refuses a command, and keeps it if it is work; `refusal` is told under which number.
+    fn turned_away(
+        &self,
+        command: &E::Command,
+        target: &Target,
+        given: Generation,
+        refusal: &dyn Fn(Option<u64>) -> Rejection,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<Proposal<E>, Failure> {
         if !target.work {
-            return Err(stale(None).into());
+            return Err(refusal(None).into());
         }
         let stored = match self.encode_theirs(Tag::Orphan, &LateCommand::<E> { command: command.clone() }) {
             Ok(stored) => stored,
-            Err(Failure::Rejected(_)) => return Err(stale(None).into()),
+            Err(Failure::Rejected(_)) => return Err(refusal(None).into()),
             Err(failure) => return Err(failure),
         };
         // What is a version of nothing is kept once, however often it is sent.
@@ -47,10 +78,10 @@ impl<E: Entity> Instance<E> {
         if let Some(known) = known {
             let earlier = self.late_command(known.number, store)?;
             if earlier.is_some_and(|earlier| !E::supersedes(command, &earlier.command)) {
-                return Err(stale(Some(known.number)).into());
+                return Err(refusal(Some(known.number)).into());
             }
         } else if self.record.orphans.len() >= ORPHANS_MAX {
-            return Err(stale(None).into());
+            return Err(refusal(None).into());
         }
         let number = known.map_or(self.record.numbered + 1, |known| known.number);
         let orphan = Orphan {
@@ -65,7 +96,7 @@ impl<E: Entity> Instance<E> {
         let mut proposal = Proposal::nothing();
         proposal.changes.push(Change::Orphaned(orphan));
         proposal.extra.put(self.keys.orphan(number), stored);
-        proposal.late = Some(stale(Some(number)));
+        proposal.late = Some(refusal(Some(number)));
         Ok(proposal)
     }
 
@@ -92,6 +123,10 @@ impl<E: Entity> Instance<E> {
         let mut command = late.ok_or_else(|| Rejection::not_found("orphan", number))?.command;
         E::retarget(&mut command, self.record.fence(&orphan.stage).generation);
         let mut proposal = self.decide(&command, terms, store, now)?;
+        if let Some(Rejection::Superseded { stage, what, why, .. }) = proposal.late {
+            // It stays the orphan that it is.
+            return Err(Rejection::Superseded { stage, what, why, orphan: Some(number) }.into());
+        }
         if proposal.late.is_some() {
             // The kind does not retarget this command: it is kept as it is.
             return Ok(proposal);

@@ -147,6 +147,11 @@ impl<E: Entity> Proposal<E> {
         if frees || goes_back { Urgency::Reserved } else { Urgency::Ordinary }
     }
 
+    /// The verb that is done or begun. One that is finished was counted, and audited, when it was begun.
+    pub(super) fn begun_or_done(&self) -> Option<&'static str> {
+        self.verb.as_ref().filter(|verb| !matches!(verb.part, Part::Finished { .. })).map(|verb| verb.name)
+    }
+
     /// Whether it leaves an undo point.
     pub(super) fn undoable(&self) -> bool {
         self.verb.as_ref().is_some_and(|verb| verb.part != Part::Begun) && !self.for_good

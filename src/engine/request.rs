@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::codec::CodecError;
 use super::record::{Orphan, Record, UndoPoint};
-use crate::domain::limits::{ACTOR_NAME_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, REASON_BYTES_MAX};
+use crate::domain::limits::{ACTOR_NAME_BYTES_MAX, FROM_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, REASON_BYTES_MAX};
 use crate::domain::{Entity, EntityId, Fence, Generation, Plan, PlanToken, Rejection, StageId, Timestamp};
 use crate::store::StoreError;
 
@@ -64,8 +64,12 @@ pub struct Terms {
     pub by: String,
     /// Why; in the journal and the audit.
     pub reason: Option<String>,
+    /// Where from: an address, and which token. For the audit.
+    pub from: Option<String>,
     /// The same key has its effect once, and the same answer each time.
     pub key: Option<String>,
+    /// Only at this revision, as readers see it: drafts that are held don't count.
+    pub expected: Option<u64>,
     /// Only if nothing moved since the plan of this token.
     pub plan: Option<PlanToken>,
     /// Only say what would happen.
@@ -86,6 +90,7 @@ impl Terms {
         };
         long("name of who asks", &self.by, ACTOR_NAME_BYTES_MAX)?;
         long("reason", self.reason.as_deref().unwrap_or_default(), REASON_BYTES_MAX)?;
+        long("word about where from", self.from.as_deref().unwrap_or_default(), FROM_BYTES_MAX)?;
         match self.key.as_deref() {
             Some("") => Err(Rejection::invalid("idempotency key", "it is empty")),
             Some(key) => long("idempotency key", key, IDEMPOTENCY_KEY_BYTES_MAX),

@@ -1,7 +1,8 @@
 //! One request to one entity, from the checks to the batch.
 //!
-//! The order is: the answer to a known idempotency key; the proposal, which is pure; the plan token; held drafts, which
-//! are committed in the same batch before it; room in the store; and only then does anything change in memory.
+//! The order is: the answer to a known idempotency key; the expected revision; the proposal, which is pure; the plan
+//! token; held drafts, which are committed in the same batch before it; room in the store; and only then does anything
+//! change in memory.
 
 use sha2::Digest as _;
 
@@ -53,6 +54,11 @@ impl<E: Entity> Instance<E> {
         let asked = self.asked(&ask, &terms)?;
         if let Some(receipt) = self.known_answer(store, &terms, asked)? {
             return Ok(Handled { commit: None, outcome: Ok(receipt) });
+        }
+        // Drafts that are held are no turn yet: who saw the revision saw none of them, and often wrote them.
+        let actual = self.committed().revision;
+        if let Some(expected) = terms.expected.filter(|expected| *expected != actual) {
+            return Err(Rejection::RevisionMoved { expected, actual }.into());
         }
         let draft_key = match &ask {
             Ask::Draft(_) if terms.key.is_some() => {
@@ -194,6 +200,7 @@ impl<E: Entity> Instance<E> {
     ) -> Result<Commit<E>, Failure> {
         let urgency = proposal.urgency();
         let effects = proposal.effects.clone();
+        let verb = proposal.begun_or_done();
         let mut sealed = Sealed::new();
         sealed.held(self)?;
         // One with a key is a turn even if it changes nothing: its answer is remembered.
@@ -215,7 +222,7 @@ impl<E: Entity> Instance<E> {
         };
         let effects = effects.into_iter().filter_map(owed).collect();
         let ticket = self.sent(&batch);
-        Ok(Commit { batch, ticket, effects, timer, garbage })
+        Ok(Commit { batch, ticket, effects, timer, garbage, verb })
     }
 
     /// The point of no return: what was sealed is what the entity is from now on.
@@ -308,7 +315,10 @@ impl<E: Entity> Instance<E> {
         let Record { revision, fences, .. } = &self.record;
         let (by, reason) = (terms.by.as_str(), terms.reason.as_deref());
         let input = Input { id: self.keys.id(), by, reason, now, revision: *revision, fences, found: &found };
-        let decision = E::decide(&self.record.state, command, &input)?;
+        let decision = match E::decide(&self.record.state, command, &input) {
+            Err(rejection) if !matches!(rejection, Rejection::Superseded { .. }) => return Err(rejection.into()),
+            decision => decision,
+        };
         // Asked last, so that a stage that does not exist is refused as such.
         if let (Some(target), Some(given)) = (&target, given) {
             let current = self.record.fence(&target.stage).generation;
@@ -317,10 +327,15 @@ impl<E: Entity> Instance<E> {
                 return Err(Rejection::invalid("generation", problem).into());
             }
         }
+        let decision = match (decision, &target) {
+            (Ok(decision), _) => decision,
+            (Err(superseded), Some(target)) => return self.superseded(command, target, superseded, store, now),
+            (Err(superseded), None) => return Err(superseded.into()),
+        };
         let undoes = decision.undoes;
         let proposal = Proposal::of(decision, target, &found, &self.record)?;
         match undoes {
-            Some(point) => self.finish_undo(point, proposal, store),
+            Some(point) => self.finish_undo(point, proposal, store, now),
             None => Ok(proposal),
         }
     }

@@ -35,7 +35,7 @@ impl<E: Entity> Instance<E> {
         let saved = self.saved(point, store)?;
         let stages: Vec<_> = point.fences.keys().cloned().collect();
         let begin = E::begin_undo(&saved, &stages, point.number);
-        let whole = self.taken_back(point, saved)?;
+        let whole = self.taken_back(point, saved, now)?;
         let Some(command) = begin else { return Ok(whole) };
         let mut begun = self.decide(&command, terms, store, now)?;
         begun.needs_plan = whole.needs_plan;
@@ -52,17 +52,20 @@ impl<E: Entity> Instance<E> {
         number: u64,
         finish: Proposal<E>,
         store: &dyn Store,
+        now: Timestamp,
     ) -> Result<Proposal<E>, Failure> {
         let point = self.undo_point(Some(number))?;
-        let mut whole = self.taken_back(point, self.saved(point, store)?)?;
+        let mut whole = self.taken_back(point, self.saved(point, store)?, now)?;
         whole.needs_plan = false;
         if let (Some(verb), Some(finish)) = (&mut whole.verb, &finish.verb) {
             verb.part = finish.part.clone();
         }
         whole.changes.extend(finish.changes);
         finish.touched.into_iter().for_each(|(stage, written)| *whole.touched.entry(stage).or_default() |= written);
-        let Proposal { answer, stage, content, extra, effects, timers, .. } = finish;
-        Ok(Proposal { answer, stage, content, extra, effects, timers, ..whole })
+        whole.effects.extend(finish.effects);
+        whole.timers.extend(finish.timers);
+        let Proposal { answer, stage, content, extra, .. } = finish;
+        Ok(Proposal { answer, stage, content, extra, ..whole })
     }
 
     fn saved(&self, point: &UndoPoint, store: &dyn Store) -> Result<E::State, Failure> {
@@ -70,7 +73,7 @@ impl<E: Entity> Instance<E> {
         Ok(saved.ok_or_else(|| Rejection::not_found("undo point", point.number))?)
     }
 
-    fn taken_back(&self, point: &UndoPoint, saved: E::State) -> Result<Proposal<E>, Failure> {
+    fn taken_back(&self, point: &UndoPoint, saved: E::State, now: Timestamp) -> Result<Proposal<E>, Failure> {
         let by = self.record.numbered + 1;
         let stages: Vec<_> = point.fences.keys().cloned().collect();
         let mut proposal = Proposal::nothing();
@@ -93,6 +96,10 @@ impl<E: Entity> Instance<E> {
             proposal.changes.push(Change::Raised(stage.clone(), now.raised_over(remembered.base())?));
             proposal.touched.insert(stage.clone(), false);
         }
+        let mut state = self.record.state.clone();
+        E::restore(&mut state, &saved, &stages, now);
+        let owes = E::after_undo(&state, now);
+        (proposal.effects, proposal.timers) = (owes.effects, owes.timers);
         proposal.changes.push(Change::Undone(point.number, Box::new(saved), stages.clone(), by));
         proposal.stage.clone_from(&point.stage);
         proposal.verb = Some(Verb::new("undo", point.stage.clone(), stages, lines));

@@ -81,7 +81,7 @@ fn check_headers(headers: &HeaderMap, most: usize) -> Answer<()> {
 }
 
 /// Whether this is the media type of JSON, as UTF-8.
-fn is_json(of: &str) -> bool {
+pub(in crate::http) fn is_json(of: &str) -> bool {
     let mut parts = of.split(';').map(str::trim);
     let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("application/json"));
     named

@@ -2,23 +2,44 @@
 
 use std::future::{Ready, ready};
 use std::ops::Deref;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+use futures_util::future::{Either, LocalBoxFuture};
 
-use super::problem::Problem;
-use crate::api::access::Role;
+use super::auth;
+use super::edge::Who;
+use super::problem::{Answer, Problem};
+use super::state::App;
+use crate::api::access::{Identity, Role};
 
-/// Who calls.
+/// Who calls. Their name and role are those of the [`Identity`].
 #[derive(Clone, Debug)]
 pub(in crate::http) struct Caller {
-    /// The name that goes into journal and audit.
-    pub(in crate::http) name: String,
-    /// What they may do.
-    pub(in crate::http) role: Role,
-    /// Where they call from: an address, and the label of a token.
+    identity: Arc<Identity>,
+    /// Where they call from: an address, and what they showed.
     pub(in crate::http) from: String,
+}
+
+impl Deref for Caller {
+    type Target = Identity;
+
+    fn deref(&self) -> &Identity {
+        &self.identity
+    }
+}
+
+impl Caller {
+    /// Refuses who may not do what needs a role: for handlers that learn only from the body what is asked for.
+    pub(in crate::http) async fn may(&self, request: &HttpRequest, role: Role) -> Answer<()> {
+        match check_role(&self.identity, role) {
+            Ok(()) => Ok(()),
+            Err(problem) => Err(told(request, Some(&self.identity), role, problem).await),
+        }
+    }
 }
 
 macro_rules! callers {
@@ -37,10 +58,18 @@ macro_rules! callers {
 
         impl FromRequest for $name {
             type Error = Problem;
-            type Future = Ready<Result<Self, Problem>>;
+            type Future = Either<Ready<Answer<Self>>, LocalBoxFuture<'static, Answer<Self>>>;
 
             fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-                ready(caller(request, $role).map($name))
+                match caller(request, $role) {
+                    Ok(caller) => Either::Left(ready(Ok(Self(caller)))),
+                    Err((_, problem)) if $role < Role::Reset => Either::Left(ready(Err(problem))),
+                    Err((identity, problem)) => {
+                        let request = request.clone();
+                        let refused = async move { Err(told(&request, identity.as_deref(), $role, problem).await) };
+                        Either::Right(Box::pin(refused))
+                    }
+                }
             }
         }
     )*};
@@ -51,14 +80,49 @@ callers! {
     Reader: Role::Read;
     /// Someone who may go forward.
     Writer: Role::Write;
-    /// Someone who may go back.
+    /// Someone who may go back, and does not do so too often.
     Resetter: Role::Reset;
     /// Someone who may do everything.
     Admin: Role::Admin;
 }
 
-/// Who sent the request, if they may do what needs this role. Without any way to know somebody, nobody may.
-fn caller(_: &HttpRequest, _: Role) -> Result<Caller, Problem> {
-    let problem = Problem::new(StatusCode::UNAUTHORIZED, "token_missing", "this needs a token");
-    Err(problem.hint("send one: Authorization: Bearer TOKEN").header("WWW-Authenticate", "Bearer"))
+/// Who sent the request, if they may do what needs this role; else why not, and who it is if that is known.
+fn caller(request: &HttpRequest, role: Role) -> Result<Caller, (Option<Arc<Identity>>, Problem)> {
+    let Some(app) = request.app_data::<Data<App>>() else { return Err((None, Problem::internal())) };
+    let identity = auth::identify(app, request).map_err(|problem| (None, problem))?;
+    request.extensions_mut().insert(Who(identity.name.clone()));
+    let checked = check_role(&identity, role).and_then(|()| {
+        // What only says what would be done goes nowhere yet.
+        let goes_back = role == Role::Reset && !request.method().is_safe() && !request.path().ends_with("/plan");
+        if goes_back { auth::count_going_back(app, request, &identity) } else { Ok(()) }
+    });
+    match checked {
+        Ok(()) => Ok(Caller { from: format!("{} {}", auth::address(request), identity.via), identity }),
+        Err(problem) => Err((Some(identity), problem)),
+    }
+}
+
+fn check_role(identity: &Identity, role: Role) -> Answer<()> {
+    if identity.role >= role {
+        return Ok(());
+    }
+    let detail = format!("this needs the role {role}, and {} has the role {}", identity.name, identity.role);
+    let problem = Problem::new(StatusCode::FORBIDDEN, "role", detail).with("needs", role.name());
+    Err(problem.hint("call with a token of that role"))
+}
+
+/// Puts a refusal into the audit, where it was about going back or about more.
+async fn told(request: &HttpRequest, identity: Option<&Identity>, role: Role, problem: Problem) -> Problem {
+    // Who shows nothing tried nothing.
+    if role < Role::Reset || problem.code() == "token_missing" {
+        return problem;
+    }
+    let Some(app) = request.app_data::<Data<App>>() else { return problem };
+    let by = identity.map_or("unknown", |identity| identity.name.as_str());
+    let call = format!("{} {}", request.method(), request.path());
+    let why = format!("{problem}; from {}", auth::address(request));
+    if let Err(error) = app.access.by(by).denied(&call, &why).await {
+        tracing::warn!(%error, "a refused call is not in the audit");
+    }
+    problem
 }

@@ -5,18 +5,21 @@ use std::fmt::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{HttpMessage as _, HttpResponse};
 use futures_util::FutureExt as _;
 
-use super::problem::{self, Problem};
+use super::auth::{self, Quota};
+use super::pages;
+use super::problem::{self, Answer, Problem};
 use super::state::App;
 use crate::api::Stopwatch;
 
@@ -57,9 +60,17 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
     let Some(app) = request.app_data::<Data<App>>().map(|app| Data::clone(app)) else {
         return Err(Problem::internal().into());
     };
-    let Some(under_way) = UnderWay::enter(&app, request.path()) else {
-        let busy = Problem::unavailable("busy", "the server has too much to do").hint("wait a moment and ask again");
-        return Ok(dressed(request.into_response(busy.response(&id)).map_into_right_body(), &id));
+    let admitted = UnderWay::enter(&app, request.path()).and_then(|under_way| {
+        auth::admit(&app, &request)?;
+        Ok(under_way)
+    });
+    let under_way = match admitted {
+        Ok(under_way) => under_way,
+        Err(problem) => {
+            let answer = request.into_response(problem.response(&id)).map_into_right_body();
+            record(&app, &answer, &method, &id, watch.time());
+            return Ok(dressed(answer, &id));
+        }
     };
     let handled = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     drop(under_way);
@@ -76,7 +87,7 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
             return Err(prepared(&Problem::internal(), &id));
         }
     };
-    log(&answer, method.as_str(), &id, &watch);
+    record(&app, &answer, &method, &id, watch.time());
     Ok(dressed(answer, &id))
 }
 
@@ -84,14 +95,18 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
 struct UnderWay(Option<Arc<AtomicUsize>>);
 
 impl UnderWay {
-    fn enter(app: &App, path: &str) -> Option<Self> {
+    fn enter(app: &App, path: &str) -> Answer<Self> {
         if ALWAYS.contains(&path) {
-            return Some(Self(None));
+            return Ok(Self(None));
         }
         let before = app.under_way.fetch_add(1, Ordering::AcqRel);
         // Counted out again when it is dropped.
         let entered = Self(Some(Arc::clone(&app.under_way)));
-        (before < app.options.limits.requests).then_some(entered)
+        if before < app.options.limits.requests {
+            return Ok(entered);
+        }
+        let busy = Problem::unavailable("busy", "the server has too much to do");
+        Err(busy.hint("wait a moment and ask again"))
     }
 }
 
@@ -103,11 +118,15 @@ impl Drop for UnderWay {
     }
 }
 
-/// An error that is not in the form of a problem yet.
+/// An error that is not in the form of a problem yet. A page says for itself what is wrong.
 fn is_plain_error<B>(answer: &HttpResponse<B>) -> bool {
     let status = answer.status();
     let is_error = status.is_client_error() || status.is_server_error();
-    is_error && answer.headers().get(header::CONTENT_TYPE).is_none_or(|of| of != problem::MEDIA_TYPE)
+    is_error
+        && answer
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_none_or(|of| of != problem::MEDIA_TYPE && of != pages::MEDIA_TYPE)
 }
 
 /// The problem that an answer stands for.
@@ -150,6 +169,10 @@ fn prepared(problem: &Problem, id: &str) -> actix_web::Error {
 }
 
 fn dressed<B>(mut answer: ServiceResponse<B>, id: &str) -> ServiceResponse<B> {
+    let quota = answer.request().extensions().get::<Quota>().copied();
+    if let Some(quota) = quota {
+        quota.tell(answer.headers_mut());
+    }
     dress(answer.headers_mut(), id);
     answer
 }
@@ -182,20 +205,16 @@ fn made_id() -> Arc<str> {
     id.into()
 }
 
-fn log<B>(answer: &ServiceResponse<B>, method: &str, id: &str, watch: &Stopwatch) {
-    if !tracing::enabled!(tracing::Level::INFO) {
-        return;
-    }
+/// The figures, and the line in the log: of the route, not the path, and never of what was sent.
+fn record<B>(app: &App, answer: &ServiceResponse<B>, method: &Method, id: &str, took: Duration) {
     let request = answer.request();
     let route = request.match_pattern();
-    let extensions = request.extensions();
-    tracing::info!(
-        method,
-        route = route.as_deref().unwrap_or("-"),
-        status = answer.status().as_u16(),
-        ms = watch.time().as_micros() as f64 / 1_000.0,
-        request_id = id,
-        who = extensions.get::<Who>().map_or("-", |who| who.0.as_str()),
-        "request"
-    );
+    let route = route.as_deref().unwrap_or("none");
+    let status = answer.status().as_u16();
+    app.metrics.request(method, route, status, took);
+    if tracing::enabled!(tracing::Level::INFO) {
+        let extensions = request.extensions();
+        let who = extensions.get::<Who>().map_or("-", |who| who.0.as_str());
+        tracing::info!(%method, route, status, us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX), request_id = id, who, "request");
+    }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::commands::Commands;
+use super::tls::TlsFiles;
 
 /// How a server serves. The defaults suit one program on one machine.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,8 @@ pub struct ServerOptions {
     pub confirm: bool,
     /// Figures are told to everybody.
     pub metrics_public: bool,
+    /// The certificate; without one, connections are not encrypted.
+    pub tls: Option<TlsFiles>,
     /// What can change while the server runs, as it is at first.
     pub adjustable: Adjustable,
     /// Carries out command lines that are typed elsewhere; without, none are.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -14,8 +15,10 @@ use thiserror::Error as ThisError;
 use tokio::task::JoinHandle;
 use utoipa_actix_web::AppExt as _;
 
+use super::metrics::UPKEEP;
 use super::options::{Adjustable, ServerOptions};
 use super::state::{App, Phase};
+use super::tls::{self, Certificate, TlsError};
 use super::{edge, openapi, routes};
 use crate::api::{Error, Restage};
 
@@ -30,6 +33,9 @@ pub enum ServerError {
     /// The data folder is not fit for it.
     #[error(transparent)]
     Data(#[from] Error),
+    /// The certificate can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The socket or the threads are not to be had.
     #[error("the server can't be started: {0}")]
     Io(#[from] io::Error),
@@ -57,6 +63,7 @@ pub enum StopError {
 pub struct RunningServer {
     address: SocketAddr,
     app: App,
+    certificate: Option<Arc<Certificate>>,
     handle: ServerHandle,
     task: JoinHandle<io::Result<()>>,
 }
@@ -75,11 +82,12 @@ impl Server {
     ) -> Result<RunningServer, ServerError> {
         let address = listener.local_addr()?;
         let limits = options.limits.clone();
+        let certificate = options.tls.clone().map(Certificate::read).transpose()?.map(Arc::new);
         let workers = match options.workers {
             0 => available_parallelism().map_or(1, usize::from),
             workers => workers,
         };
-        let app = App::new(restage, options, openapi::document())?;
+        let app = App::new(restage, options, openapi::document(), address).await?;
         let data = Data::new(app.clone());
         let server = HttpServer::new(move || {
             let app = actix_web::App::new().app_data(Data::clone(&data));
@@ -93,13 +101,17 @@ impl Server {
             .max_connections(limits.connections_per_worker)
             .shutdown_timeout(limits.shutdown.as_secs().max(1))
             .tcp_nodelay(true)
-            .disable_signals()
-            .listen(listener)?
-            .run();
+            .disable_signals();
+        let server = match &certificate {
+            Some(certificate) => server.listen_rustls_0_23(listener, tls::config(Arc::clone(certificate))?)?,
+            None => server.listen(listener)?,
+        };
+        let server = server.run();
         let handle = server.handle();
         let task = tokio::spawn(server);
+        tokio::spawn(upkeep(app.clone()));
         app.life.enter(Phase::Ready);
-        Ok(RunningServer { address, app, handle, task })
+        Ok(RunningServer { address, app, certificate, handle, task })
     }
 }
 
@@ -107,6 +119,20 @@ impl RunningServer {
     /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address that clients ask it at.
+    pub fn url(&self) -> String {
+        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// Reads the certificate again, for new connections.
+    ///
+    /// # Errors
+    /// The files can't be used; then the certificate stays as it was.
+    pub fn reload_certificate(&self) -> Result<(), TlsError> {
+        self.certificate.as_ref().map_or(Ok(()), |certificate| certificate.reload())
     }
 
     /// Changes what can change while it runs.
@@ -143,6 +169,17 @@ impl RunningServer {
         self.handle.stop(false).await;
         if let Err(error) = self.ended().await {
             tracing::warn!(%error, "the server did not end well");
+        }
+    }
+}
+
+/// Keeps figures from piling up, until the server stops.
+async fn upkeep(app: App) {
+    let mut ticks = tokio::time::interval(UPKEEP);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => app.metrics.upkeep(),
+            () = app.life.stopping() => return,
         }
     }
 }

@@ -1,13 +1,16 @@
 //! What every handler has at hand.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use actix_web::web::Bytes;
 use tokio::sync::watch;
 
+use super::auth::Gate;
+use super::metrics::Metrics;
 use super::options::{Adjustable, ServerOptions};
-use crate::api::{Error, Restage, TaskOptions, Tasks, Timestamp, Workshops};
+use crate::api::{Access, Error, Restage, TaskOptions, Tasks, Timestamp, Workshops};
 
 /// What every handler has at hand. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -15,27 +18,44 @@ pub(in crate::http) struct App {
     pub(in crate::http) restage: Restage,
     pub(in crate::http) workshops: Workshops,
     pub(in crate::http) tasks: Tasks,
+    pub(in crate::http) access: Access,
+    pub(in crate::http) gate: Arc<Gate>,
     pub(in crate::http) options: Arc<ServerOptions>,
     pub(in crate::http) life: Life,
     /// The OpenAPI document.
     pub(in crate::http) document: Bytes,
+    pub(in crate::http) metrics: Metrics,
     /// Requests that are being handled.
     pub(in crate::http) under_way: Arc<AtomicUsize>,
     adjustable: watch::Sender<Arc<Adjustable>>,
 }
 
 impl App {
-    pub(in crate::http) fn new(restage: Restage, options: ServerOptions, document: Bytes) -> Result<Self, Error> {
+    /// What the handlers of a server have that listens on this address.
+    pub(in crate::http) async fn new(
+        restage: Restage,
+        options: ServerOptions,
+        document: Bytes,
+        address: SocketAddr,
+    ) -> Result<Self, Error> {
         Ok(Self {
+            access: restage.access().await?,
+            gate: Arc::new(Gate::new(&options, address)),
             workshops: restage.workshops()?,
             tasks: restage.tasks(TaskOptions::default())?,
             restage,
             life: Life::default(),
             document,
+            metrics: Metrics::new(),
             under_way: Arc::default(),
             adjustable: watch::Sender::new(Arc::new(options.adjustable.clone())),
             options: Arc::new(options),
         })
+    }
+
+    /// Whether connections are encrypted by this server itself.
+    pub(in crate::http) fn is_encrypted(&self) -> bool {
+        self.options.tls.is_some()
     }
 
     /// What time it is.

@@ -8,6 +8,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
@@ -16,8 +17,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::clock::Moment;
 use super::error::AskError;
 use super::kind::KindState;
-use crate::domain::{Entity, EntityId, StageId};
-use crate::engine::{Commit, Handled, Instance, Page, PageRange, Receipt, Request, View, query};
+use crate::domain::{Entity, EntityId, Rejection, StageId};
+use crate::engine::{Commit, Failure, Handled, Instance, Page, PageRange, Receipt, Request, View, query};
 use crate::store::StoreError;
 
 /// How long drafts that could not be stored wait before they are tried again.
@@ -105,6 +106,8 @@ pub(super) struct EntityActor<E: Entity> {
     /// Why it could not be loaded.
     failed: Option<AskError>,
     draft_timer: bool,
+    /// Held drafts that the kind's figures count.
+    counted: usize,
 }
 
 impl<E: Entity> Unpin for EntityActor<E> {}
@@ -158,7 +161,7 @@ impl<E: Entity> Handler<Leave> for EntityActor<E> {
 
 impl<E: Entity> EntityActor<E> {
     pub(super) fn new(kind: Arc<KindState<E>>, id: EntityId, serial: u64) -> Self {
-        Self { kind, id, serial, instance: None, failed: None, draft_timer: false }
+        Self { kind, id, serial, instance: None, failed: None, draft_timer: false, counted: 0 }
     }
 
     fn ask(
@@ -188,6 +191,9 @@ impl<E: Entity> EntityActor<E> {
             }
         };
         let durable = instance.is_durable();
+        if matches!(&outcome, Err(Failure::Rejected(Rejection::Stale { .. } | Rejection::Superseded { .. }))) {
+            self.kind.counters.fences_hit.fetch_add(1, Ordering::Relaxed);
+        }
         match commit {
             Some(commit) => self.send(commit, move |stored| {
                 drop(permit);
@@ -202,18 +208,30 @@ impl<E: Entity> EntityActor<E> {
                 answer(reply, result);
             })),
         }
+        self.count_drafts();
         self.watch_drafts(ctx);
+    }
+
+    /// Has the kind's figures count the drafts that are held.
+    fn count_drafts(&mut self) {
+        let pending = self.instance.as_ref().map_or(0, Instance::pending);
+        let all = &self.kind.counters.drafts_pending;
+        all.fetch_add(pending, Ordering::Relaxed);
+        all.fetch_sub(std::mem::replace(&mut self.counted, pending), Ordering::Relaxed);
     }
 
     /// Hands a commit to the store; its own bookkeeping comes before the answer.
     fn send(&self, commit: Commit<E>, then: impl FnOnce(Result<(), StoreError>) + Send + 'static) {
-        let Commit { batch, ticket, effects, timer, garbage } = commit;
+        let Commit { batch, ticket, effects, timer, garbage, verb } = commit;
         let kind = Arc::clone(&self.kind);
         self.kind.shared.store.commit(
             batch,
             Box::new(move |stored| {
                 if let Ok(position) = &stored {
                     ticket.durable();
+                    if let Some(verb) = verb {
+                        kind.counters.did(verb);
+                    }
                     if !effects.is_empty() {
                         kind.owing.notify_one();
                     }
@@ -284,7 +302,7 @@ impl<E: Entity> EntityActor<E> {
             actor.draft_timer = false;
             if let Err(failure) = actor.commit_drafts(true) {
                 tracing::warn!(kind = E::KIND, id = %actor.id, %failure, "drafts could not be saved; they are tried again");
-                actor.kind.counters.draft_retries.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                actor.kind.counters.draft_retries.fetch_add(1, Ordering::Relaxed);
                 actor.draft_timer = true;
                 return actor.wake_for_drafts(DRAFT_RETRY, ctx);
             }
@@ -306,6 +324,7 @@ impl<E: Entity> EntityActor<E> {
                 }
             });
         }
+        self.count_drafts();
         Ok(())
     }
 
@@ -348,6 +367,7 @@ impl<E: Entity> EntityActor<E> {
     /// Gives the entity up: the next message to it activates it anew. Letters that still come here go back.
     fn leave(&mut self, ctx: &mut Context<Self>) {
         self.instance = None;
+        self.count_drafts();
         self.kind.registry.forget(&self.id, self.serial);
         ctx.run_later(LINGER, |_, ctx| actix::ActorContext::stop(ctx));
     }

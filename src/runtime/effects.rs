@@ -117,7 +117,10 @@ fn name_of<E: Entity>(owed: &Owed<E>) -> Name {
 async fn read_owed<E: Entity>(kind: &Arc<KindState<E>>) -> Vec<Owed<E>> {
     let store = Arc::clone(&kind.shared.store);
     match tokio::task::spawn_blocking(move || query::owed::<E>(store.as_ref(), OWED_PER_READ)).await {
-        Ok(Ok(owed)) => owed,
+        Ok(Ok(owed)) => {
+            kind.counters.effects_owed.store(owed.len(), Ordering::Relaxed);
+            owed
+        }
         // The store was closed in between: the next to open it reads them.
         Ok(Err(_)) if kind.shared.closing.load(Ordering::Acquire) => Vec::new(),
         Ok(Err(error)) => {

@@ -1,8 +1,9 @@
 //! One kind of entity in one runtime: finds or starts the actor of an entity, and asks it.
 
 use std::any::Any;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::Actor;
@@ -23,6 +24,40 @@ use crate::store::Store;
 pub(super) struct Counters {
     /// How often drafts could not be stored and were tried again.
     pub(super) draft_retries: AtomicU64,
+    /// Drafts that are held and not durable.
+    pub(super) drafts_pending: AtomicUsize,
+    /// Commands that a fence turned away, or that were superseded.
+    pub(super) fences_hit: AtomicU64,
+    /// Effects that were owed when last looked.
+    pub(super) effects_owed: AtomicUsize,
+    /// How often each verb was done or begun.
+    pub(super) verbs: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl Counters {
+    pub(super) fn did(&self, verb: &'static str) {
+        *self.verbs.lock().unwrap_or_else(PoisonError::into_inner).entry(verb).or_default() += 1;
+    }
+}
+
+/// Figures of one kind since the runtime was started, as they are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KindStats {
+    /// The kind.
+    pub kind: &'static str,
+    /// Entities in memory.
+    pub active: usize,
+    /// Drafts that are held and not durable.
+    pub drafts_pending: usize,
+    /// How often drafts could not be stored and were tried again.
+    pub draft_retries: u64,
+    /// Commands that a fence turned away, or that were superseded.
+    pub fences_hit: u64,
+    /// Effects owed to the world, if somebody carries them out; no more than some thousand are counted.
+    pub effects_owed: usize,
+    /// How often each verb was done or begun.
+    pub verbs: Vec<(&'static str, u64)>,
 }
 
 /// What the actors of one kind share.
@@ -169,9 +204,8 @@ impl<E: Entity> Readdress<E, (View<E>, Page)> for Letter<E> {
 
 /// A kind without its type, for what the runtime does with all of them.
 pub(super) trait AnyKind: Send + Sync {
-    fn name(&self) -> &'static str;
     fn active(&self) -> usize;
-    fn draft_retries(&self) -> u64;
+    fn stats(&self) -> KindStats;
     /// Has entities leave memory: those unused for `idle`, and the least recently used beyond `most`.
     fn passivate(&self, idle: Duration, most: usize);
     /// Has whoever carries out effects look again.
@@ -192,16 +226,22 @@ pub(super) mod futures {
 }
 
 impl<E: Entity> AnyKind for KindState<E> {
-    fn name(&self) -> &'static str {
-        E::KIND
-    }
-
     fn active(&self) -> usize {
         self.registry.active()
     }
 
-    fn draft_retries(&self) -> u64 {
-        self.counters.draft_retries.load(Ordering::Relaxed)
+    fn stats(&self) -> KindStats {
+        let counters = &self.counters;
+        let verbs = counters.verbs.lock().unwrap_or_else(PoisonError::into_inner);
+        KindStats {
+            kind: E::KIND,
+            active: self.registry.active(),
+            drafts_pending: counters.drafts_pending.load(Ordering::Relaxed),
+            draft_retries: counters.draft_retries.load(Ordering::Relaxed),
+            fences_hit: counters.fences_hit.load(Ordering::Relaxed),
+            effects_owed: counters.effects_owed.load(Ordering::Relaxed),
+            verbs: verbs.iter().map(|(verb, count)| (*verb, *count)).collect(),
+        }
     }
 
     fn passivate(&self, idle: Duration, most: usize) {

@@ -36,6 +36,7 @@ pub use effects::EffectHandler;
 pub use error::AskError;
 pub use feed::Feed;
 pub(crate) use kind::KindState;
+pub use kind::KindStats;
 pub use options::RuntimeOptions;
 
 /// The actors over one store.
@@ -167,14 +168,11 @@ impl Runtime {
         &self.inner.shared.options
     }
 
-    /// Entities in memory, by kind.
-    pub(crate) fn active(&self) -> Vec<(&'static str, usize)> {
-        self.inner.kinds().iter().map(|kind| (kind.name(), kind.active())).collect()
-    }
-
-    /// How often drafts could not be stored and were tried again.
-    pub(crate) fn draft_retries(&self) -> u64 {
-        self.inner.kinds().iter().map(|kind| kind.draft_retries()).sum()
+    /// Figures of each kind, by name.
+    pub(crate) fn stats(&self) -> Vec<KindStats> {
+        let mut stats: Vec<_> = self.inner.kinds().iter().map(|kind| kind.stats()).collect();
+        stats.sort_by_key(|kind| kind.kind);
+        stats
     }
 
     /// Removes what nothing refers to any more, all of it.

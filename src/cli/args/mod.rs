@@ -1,8 +1,10 @@
 //! The arguments as they were typed. Parsing asks the system for nothing: what is not given stays open.
 
 mod reach;
+mod serve;
 pub mod task;
 mod template;
+pub mod token;
 pub mod workshop;
 
 use std::path::PathBuf;
@@ -11,8 +13,10 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use reach::Reach;
+pub use serve::ServeArgs;
 pub use task::{AgentArgs, AgentVerb, AgentsArgs, RepoVerb, TaskArgs, TierVerb};
 pub use template::TemplateVerb;
+pub use token::{CreateArgs, LinkArgs, TokenVerb};
 use workshop::WorkshopVerb;
 
 const EXAMPLES: &str = "\
@@ -80,6 +84,11 @@ pub enum Command {
     /// Work on workshops: steps with a conversation, an artifact and a summary each
     #[command(subcommand, visible_alias = "ws")]
     Workshop(WorkshopVerb),
+    /// Serve a data folder over HTTP
+    #[command(
+        after_help = "Examples:\n  restage serve\n  restage serve --data garden --listen 127.0.0.1:0\n  restage serve --check --config /etc/restage/server.toml"
+    )]
+    Serve(ServeArgs),
     /// Look at the templates that workshops are made from
     #[command(subcommand)]
     Template(TemplateVerb),
@@ -93,6 +102,9 @@ pub enum Command {
     Tier(TierVerb),
     /// Look at the agents that do the work
     Agent(AgentArgs),
+    /// Say who may call the server: tokens for programs, links for browsers
+    #[command(subcommand)]
+    Token(TokenVerb),
     /// Copy all data into one file, while it is in use
     #[command(after_help = "Example:\n  restage backup /mnt/backup/restage-$(date +%F).backup")]
     Backup(BackupArgs),
@@ -144,7 +156,8 @@ impl Command {
         match self {
             Self::Workshop(verb) => verb.does(),
             Self::Task(args) => args.verb.does(),
-            Self::Repo(RepoVerb::Add { .. }) | Self::Backup(_) | Self::Restore(_) => Does::Acts,
+            Self::Token(verb) => verb.does(),
+            Self::Repo(RepoVerb::Add { .. }) | Self::Backup(_) | Self::Restore(_) | Self::Serve(_) => Does::Acts,
             Self::Repo(RepoVerb::List) | Self::Template(_) | Self::Tier(_) | Self::Agent(_) => Does::Looks,
             // The tour works in a folder of its own.
             Self::Verify(_) | Self::Tour(_) | Self::Completions { .. } => Does::Looks,

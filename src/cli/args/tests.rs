@@ -33,7 +33,7 @@ fn every_command_has_a_help_that_fits_a_terminal() {
 }
 
 #[test]
-fn every_verb_of_tasks_has_an_example() {
+fn every_verb_of_tasks_and_tokens_has_an_example() {
     fn walk(command: &clap::Command, path: &str) {
         if command.get_subcommands().next().is_none() && command.get_name() != "help" {
             let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
@@ -42,7 +42,7 @@ fn every_verb_of_tasks_has_an_example() {
         command.get_subcommands().for_each(|child| walk(child, &format!("{path} {}", child.get_name())));
     }
     let command = Cli::command();
-    for name in ["task", "repo", "tier", "agent"] {
+    for name in ["task", "repo", "tier", "agent", "token"] {
         walk(command.find_subcommand(name).unwrap(), name);
     }
 }

@@ -15,7 +15,7 @@ mod tests;
 pub use command::{Command, Denial, Event, Reply};
 pub use denials::Denials;
 pub use role::Role;
-pub use state::{Access, Link, Secret, Session, Standing, Token};
+pub use state::{Access, Secret, Session, Standing, Token};
 
 use super::{Decision, Entity, Generation, Input, Rejection, StageId, Target, Timestamp};
 

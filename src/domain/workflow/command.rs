@@ -82,10 +82,12 @@ pub enum Command {
     Heartbeat {
         /// The task.
         task: TaskId,
+        /// The id of its gate.
+        gate: StageId,
         /// The generation that the lease names.
         generation: Generation,
-        /// The attempt that the lease names.
-        attempt: u32,
+        /// The claim that the lease names.
+        claim: u64,
         /// How far it is.
         progress: Option<String>,
     },
@@ -93,10 +95,12 @@ pub enum Command {
     Finish {
         /// The task.
         task: TaskId,
+        /// The id of its gate.
+        gate: StageId,
         /// The generation that the lease names.
         generation: Option<Generation>,
-        /// The attempt that the lease names; `None` when a person takes it in from the orphans.
-        attempt: Option<u32>,
+        /// The claim that the lease names; `None` when a person takes it in from the orphans.
+        claim: Option<u64>,
         /// The result.
         result: Box<TaskResult>,
     },
@@ -124,7 +128,7 @@ pub enum Event {
     /// A run is like this now.
     RunIs(Box<RunState>),
     /// A lane is like this now.
-    LaneIs(LaneId, Lane),
+    LaneIs(LaneId, Box<Lane>),
     /// A task that was met is like this now; with `None` it is finished, or not met any more.
     TaskIs(TaskId, Option<Box<UnderWay>>),
     /// What keeps it from going on, in a sentence.
@@ -134,10 +138,14 @@ pub enum Event {
 /// What is owed to the world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
-    /// The queue of this domain is to be told that there is work.
+    /// The queue of this domain is to be told that there is work. Key `offer/` and the domain.
     Offer {
         /// The queue.
         domain: Domain,
+        /// The highest priority of what there is.
+        priority: u8,
+        /// Since when it waits.
+        since: Timestamp,
     },
 }
 

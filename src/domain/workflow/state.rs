@@ -4,7 +4,7 @@
 //! is in [`Workflow::under_way`]. A finished one is content again: its result. So the state stays small, and going back
 //! costs the same whether there are ten tasks or a hundred thousand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,8 @@ pub struct Workflow {
     pub lanes: BTreeMap<LaneId, Lane>,
     /// Tasks that a worker has met and nobody has finished.
     pub under_way: BTreeMap<TaskId, UnderWay>,
+    /// Claims there ever were: the last one's number.
+    pub claims: u64,
     /// What keeps it from going on.
     pub error: Option<String>,
 }
@@ -40,13 +42,15 @@ pub struct Workflow {
 pub struct GateState {
     /// When a run came to it, and its tasks were handed out.
     pub opened_at: Option<Timestamp>,
+    /// Whether the tasks of the template are among its tasks.
+    pub handed_out: bool,
     /// When it was passed.
     pub passed_at: Option<Timestamp>,
     /// A person's word.
     pub approval: Option<Approval>,
     /// Results that landed.
     pub results: u64,
-    /// Tasks that were cancelled, or failed for good.
+    /// Tasks that were cancelled, and have no result.
     pub given_up: u64,
     /// Stands for all results that landed, whatever their order.
     pub fingerprint: Digest,
@@ -97,14 +101,18 @@ pub struct RunState {
 }
 
 /// Tasks of one lane, by number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lane {
     /// The first that is there: those before were cleared.
     pub first: u64,
-    /// The next that a worker gets.
+    /// The next that a worker gets. Those before it were met, or are over.
     pub next: u64,
     /// One past the last.
     pub end: u64,
+    /// Numbers between, from and up to, that an undo left without a task. They are not used again.
+    pub gaps: BTreeMap<u64, u64>,
+    /// Tasks after `next` that are over before a worker met them: cancelled, or their result was adopted.
+    pub over: BTreeSet<u64>,
     /// Since when some wait and no worker took one.
     pub waiting_since: Timestamp,
 }
@@ -116,6 +124,9 @@ pub struct UnderWay {
     pub standing: Standing,
     /// Since when.
     pub since: Timestamp,
+    /// The last lease. It stays when its time is over: its worker may hand in until somebody else gets the task. It is gone
+    /// when its worker handed in that the task failed, and when somebody took the task away.
+    pub lease: Option<Lease>,
     /// The attempts so far, this one too.
     pub attempt: u32,
     /// How often it is tried.
@@ -124,17 +135,21 @@ pub struct UnderWay {
     pub timeout_seconds: u32,
     /// Whether a person is asked, in place of its domain.
     pub human: bool,
+    /// The claim that last handed in something that did not land.
+    pub failed_claim: Option<u64>,
     /// Why the last attempt came to nothing.
     pub problem: Option<String>,
 }
 
 /// What a task that was met is doing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Standing {
-    /// A worker has it.
-    Leased(Lease),
-    /// It is handed out again from then on.
+    /// A worker has it: [`UnderWay::lease`].
+    Leased,
+    /// It rests until then, and is then handed out again.
     Waiting(Timestamp),
+    /// It is to be handed out again.
+    Queued,
     /// It failed as often as it may. Somebody has to retry or cancel it, or go back.
     Failed,
 }
@@ -142,6 +157,8 @@ pub enum Standing {
 /// What a worker holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
+    /// The number of the claim within the workflow, never used twice.
+    pub claim: u64,
     /// Who.
     pub worker: String,
     /// How long it holds without a sign of life, in seconds.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::limits::DOMAIN_BYTES_MAX;
-use crate::domain::{Generation, Rejection, Timestamp};
+use crate::domain::{Generation, Rejection, StageId, Timestamp};
 
 /// The name of a queue: lower case letters, digits and `-`, beginning with a letter.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,6 +33,11 @@ impl Domain {
             return Err(Rejection::invalid("domain", problem));
         }
         Ok(Self(text.into()))
+    }
+
+    /// The queue of what needs a person.
+    pub fn human() -> Self {
+        Self(Self::HUMAN.into())
     }
 
     /// The name as text.
@@ -171,6 +176,8 @@ pub struct TaskResult {
 pub struct StoredResult {
     /// What was handed in.
     pub result: TaskResult,
+    /// The claim that it is of; `None` where a person took it in from the orphans.
+    pub claim: Option<u64>,
     /// The attempt that it is of; `None` where a person took it in from the orphans.
     pub attempt: Option<u32>,
     /// When it landed.
@@ -184,8 +191,12 @@ pub struct Grant {
     pub id: TaskId,
     /// What is to be done.
     pub task: Task,
+    /// The id of its gate.
+    pub gate: StageId,
     /// The gate's generation that the worker works under.
     pub generation: Generation,
+    /// The number of this claim within the workflow, never used twice.
+    pub claim: u64,
     /// The attempt this is: 1 for the first.
     pub attempt: u32,
     /// Without a sign of life the task goes to somebody else after this.

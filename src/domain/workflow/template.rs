@@ -74,8 +74,10 @@ pub struct Outline {
 /// What the rules look at of a gate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GateOutline {
-    /// Its id. Its tasks are content of this stage, their results of [`results`](Self::results).
+    /// Its id. Its tasks are content of this stage.
     pub id: StageId,
+    /// The stage that their results are content of: `<id>.results`.
+    pub results: StageId,
     /// Its name for people.
     pub name: String,
     /// The phase of the work that leads to it.

@@ -1,6 +1,6 @@
 //! Late writers: turned away, kept, adopted, discarded.
 
-use super::notes::{Desk, line, line_under, page, reset};
+use super::notes::{Desk, SECOND, line, line_under, page, reset};
 use crate::domain::limits::ORPHANS_MAX;
 use crate::domain::{Generation, Rejection};
 use crate::engine::{Ask, query};
@@ -91,4 +91,37 @@ fn a_late_command_with_a_key_is_refused_each_time_and_kept_once() {
         assert!(matches!(refused, Err(crate::engine::Failure::Rejected(Rejection::Stale { orphan: Some(_), .. }))));
     }
     assert_eq!(desk.view().orphans.len(), 1);
+}
+
+fn superseded(desk: &mut Desk, ask: Ask<super::notes::Notes>) -> Option<u64> {
+    match desk.refused(ask) {
+        Rejection::Superseded { orphan, .. } => orphan,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn work_that_somebody_else_did_meanwhile_is_kept_as_late_work_is() {
+    let mut desk = Desk::new();
+    desk.send(line("a", 0, "first"));
+    let second = || Ask::Command(line_under(1, "a", 0, &format!("{SECOND}x")));
+    let number = superseded(&mut desk, second()).unwrap();
+    assert_eq!(superseded(&mut desk, second()), Some(number), "it is kept once");
+    desk.restart();
+    assert_eq!((desk.lines("a"), desk.view().orphans.len()), (vec!["first".to_owned()], 1));
+    // Adopted while that still holds, it stays where it is.
+    assert_eq!(superseded(&mut desk, Ask::Adopt(number)), Some(number));
+    assert_eq!(desk.view().orphans.len(), 1);
+    desk.send(reset("a"));
+    desk.ask(Ask::Adopt(number)).unwrap();
+    assert_eq!((desk.lines("a"), desk.view().orphans.len()), (vec![format!("{SECOND}x")], 0));
+}
+
+#[test]
+fn superseded_work_of_a_generation_that_never_was_is_not_kept() {
+    let mut desk = Desk::new();
+    desk.send(line("a", 0, "first"));
+    let refused = desk.refused(Ask::Command(line_under(7, "a", 0, SECOND)));
+    assert!(matches!(refused, Rejection::Invalid { .. }), "{refused:?}");
+    assert!(desk.view().orphans.is_empty());
 }

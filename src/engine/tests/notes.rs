@@ -19,6 +19,9 @@ use crate::store::{MemoryStore, Store, Urgency, batch_bytes};
 #[derive(Clone, Debug)]
 pub(super) enum Notes {}
 
+/// What a line begins with that may not take another's place.
+pub(super) const SECOND: &str = "second: ";
+
 /// Lines a page has.
 pub(super) type State = BTreeMap<StageId, u64>;
 
@@ -91,6 +94,10 @@ impl Entity for Notes {
             Command::Line { text, .. } if text.is_empty() => return Err(Rejection::invalid("text", "it is empty")),
             Command::Line { page, number, text, .. } => {
                 let there = input.content(page, &number.to_be_bytes());
+                if text.starts_with(SECOND) && there.is_some() {
+                    let (what, why) = (format!("line {number}"), "somebody wrote it".to_owned());
+                    return Err(Rejection::Superseded { stage: page.clone(), what, why, orphan: None });
+                }
                 let done = Decision::reply(there.map_or(0, <[u8]>::len) as u64);
                 if there == Some(text.as_bytes()) {
                     return Ok(done);

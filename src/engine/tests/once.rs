@@ -72,6 +72,8 @@ fn terms_that_can_t_be_are_refused() {
         Terms { key: Some(String::new()), ..Terms::default() },
         Terms { key: Some(long.clone()), ..Terms::default() },
         Terms { by: long.clone(), ..Terms::default() },
+        Terms { from: Some("x".repeat(201)), ..Terms::default() },
+        Terms { from: Some("a\nb".into()), ..Terms::default() },
         Terms { by: "a\nb".into(), ..Terms::default() },
         Terms { reason: Some(long), ..Terms::default() },
         Terms { reason: Some("\u{1b}[31m".into()), ..Terms::default() },
@@ -91,4 +93,44 @@ fn a_turn_that_changes_nothing_uses_its_key_too() {
     desk.send(line("a", 0, "y"));
     let again = keyed(&mut desk, "k", line("a", 0, "x")).unwrap();
     assert_eq!((again.revision, again.replayed, desk.lines("a")), (first.revision, true, vec!["y".to_owned()]));
+}
+
+fn expecting(desk: &mut Desk, expected: u64, ask: Ask<super::notes::Notes>) -> Result<u64, Rejection> {
+    match desk.request(ask, Terms { expected: Some(expected), ..Terms::default() }) {
+        Ok(receipt) => Ok(receipt.revision),
+        Err(Failure::Rejected(rejection)) => Err(rejection),
+        Err(other) => panic!("not a refusal: {other}"),
+    }
+}
+
+#[test]
+fn what_is_asked_for_another_revision_is_refused_before_anything_else() {
+    let mut desk = Desk::new();
+    let write = |text: &str| Ask::Command(line("a", 0, text));
+    assert_eq!(expecting(&mut desk, 0, write("x")), Ok(1));
+    let moved = |expected, actual| Err(Rejection::RevisionMoved { expected, actual });
+    assert_eq!(expecting(&mut desk, 0, write("y")), moved(0, 1));
+    assert_eq!(expecting(&mut desk, 7, write("")), moved(7, 1), "before the rules");
+    assert_eq!(expecting(&mut desk, 0, Ask::Undo(None)), moved(0, 1));
+    assert_eq!((desk.lines("a"), desk.view().revision), (vec!["x".to_owned()], 1));
+    assert_eq!(expecting(&mut desk, 1, write("y")), Ok(2));
+}
+
+#[test]
+fn an_expected_revision_is_the_one_that_readers_see_whatever_drafts_are_held() {
+    let mut desk = Desk::new();
+    desk.send(line("a", 0, "x"));
+    assert_eq!(expecting(&mut desk, 1, Ask::Draft(line("a", 1, "y"))), Ok(1));
+    assert_eq!(expecting(&mut desk, 1, Ask::Draft(line("a", 1, "yy"))), Ok(1));
+    assert_eq!(expecting(&mut desk, 1, Ask::Command(line("a", 2, "z"))), Ok(3));
+}
+
+#[test]
+fn the_answer_to_a_known_key_is_given_again_although_the_revision_moved() {
+    let mut desk = Desk::new();
+    let terms = Terms { key: Some("k".into()), expected: Some(0), ..Terms::default() };
+    for replayed in [false, true] {
+        let receipt = desk.request(Ask::Command(line("a", 0, "x")), terms.clone()).unwrap();
+        assert_eq!((receipt.replayed, receipt.revision), (replayed, 1));
+    }
 }

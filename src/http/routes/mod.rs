@@ -1,19 +1,24 @@
 //! All routes: a file for each resource, a line for each file.
 
 mod commands;
+mod access;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::problem::{Answer, Problem};
-use super::{health, openapi};
+use super::{docs, health, metrics, openapi, pages};
 
 /// Everything the server answers to.
 pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
     config.configure(commands::routes);
     config.configure(health::routes);
+    config.configure(metrics::routes);
     config.configure(openapi::routes);
+    config.configure(docs::routes);
+    config.configure(pages::routes);
+    config.configure(access::routes);
 }
 
 /// Answers what no route takes.
