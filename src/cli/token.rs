@@ -2,28 +2,29 @@
 
 use serde_json::{Value, json};
 
-use super::args::{CreateArgs, Global, LinkArgs, Settings, TokenVerb};
-use super::maintenance;
+use super::args::{CreateArgs, Global, LinkArgs, TokenVerb};
 use super::output::{Output, Table, line};
+use super::site::Site;
 use super::stop::{Outcome, Stop};
 use super::time;
 use crate::api::access::{Role, Standing, Token};
 use crate::api::{Access, Timestamp};
 
-pub(super) async fn run(verb: TokenVerb, global: &Global, settings: &Settings, output: &mut Output) -> Outcome {
+pub(super) async fn run(verb: TokenVerb, global: &Global, site: &Site, output: &mut Output) -> Outcome {
     let makes = matches!(verb, TokenVerb::Create(_) | TokenVerb::Link(_));
-    let restage = maintenance::open(settings, makes).await?;
+    let restage = site.open(makes).await?;
     let done = match restage.access().await {
-        Ok(access) => act(verb, &asked(&access, global, settings), &settings.by, output).await,
+        Ok(access) => act(verb, &asked(&access, global, site), &site.settings.by, output).await,
         Err(error) => Err(error.into()),
     };
-    let closed = restage.shutdown().await;
+    let closed = site.close(restage).await;
     done?;
-    Ok(closed?)
+    closed
 }
 
-fn asked(access: &Access, global: &Global, settings: &Settings) -> Access {
-    let access = access.by(&settings.by);
+fn asked(access: &Access, global: &Global, site: &Site) -> Access {
+    let access = access.by(&site.settings.by);
+    let access = site.from().map_or_else(|| access.clone(), |from| access.from(from));
     match &global.reason {
         Some(reason) => access.reason(reason),
         None => access,

@@ -97,7 +97,7 @@ fn caller(request: &HttpRequest, role: Role) -> Result<Caller, (Option<Arc<Ident
         if goes_back { auth::count_going_back(app, request, &identity) } else { Ok(()) }
     });
     match checked {
-        Ok(()) => Ok(Caller { from: format!("{} {}", auth::address(request), identity.via), identity }),
+        Ok(()) => Ok(Caller { from: from(request, Some(&identity)), identity }),
         Err(problem) => Err((Some(identity), problem)),
     }
 }
@@ -120,9 +120,15 @@ async fn told(request: &HttpRequest, identity: Option<&Identity>, role: Role, pr
     let Some(app) = request.app_data::<Data<App>>() else { return problem };
     let by = identity.map_or("unknown", |identity| identity.name.as_str());
     let call = format!("{} {}", request.method(), request.path());
-    let why = format!("{problem}; from {}", auth::address(request));
-    if let Err(error) = app.access.by(by).denied(&call, &why).await {
+    let access = app.access.by(by).from(from(request, identity));
+    if let Err(error) = access.denied(&call, &problem.to_string()).await {
         tracing::warn!(%error, "a refused call is not in the audit");
     }
     problem
+}
+
+/// The address that is seen, and what was shown.
+fn from(request: &HttpRequest, identity: Option<&Identity>) -> String {
+    let address = auth::address(request);
+    identity.map_or_else(|| address.to_string(), |identity| format!("{address} {}", identity.via))
 }

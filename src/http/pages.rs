@@ -84,7 +84,7 @@ async fn ask(link: Query<SignIn>) -> HttpResponse {
 async fn sign_in(app: Data<App>, request: HttpRequest, form: Form<SignIn>) -> Answer<HttpResponse> {
     // Else a page of another site could sign its visitors in as somebody else.
     auth::check_sent_by_us(request.headers())?;
-    let access = app.access.by(format!("browser at {}", auth::address(&request)));
+    let access = app.access.by("browser").from(auth::address(&request).to_string());
     match access.sign_in(&form.link).await {
         Ok((session, _)) => {
             let cookie = session_cookie(app.is_encrypted(), session.reveal(), SESSION_LIFE);
@@ -104,7 +104,7 @@ async fn sign_out(app: Data<App>, request: HttpRequest) -> Answer<HttpResponse> 
     let name = auth::session_name(app.is_encrypted());
     if let Some(session) = request.cookie(name) {
         let by = auth::signed_in(&app, &request).map_or_else(|| "unknown".to_owned(), |who| who.name.clone());
-        app.access.by(by).sign_out(session.value()).await?;
+        app.access.by(by).from(auth::address(&request).to_string()).sign_out(session.value()).await?;
     }
     Ok(to_home(&session_cookie(app.is_encrypted(), "", Duration::ZERO)))
 }

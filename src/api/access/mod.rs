@@ -71,6 +71,12 @@ impl Access {
         Self { handle: self.handle.by(name), ..self.clone() }
     }
 
+    /// Says where from: an address, and what was shown.
+    #[must_use]
+    pub fn from(&self, place: impl Into<String>) -> Self {
+        Self { handle: self.handle.from(place), ..self.clone() }
+    }
+
     /// Says why.
     #[must_use]
     pub fn reason(&self, reason: impl Into<String>) -> Self {

@@ -27,15 +27,19 @@ impl Command {
     pub fn reach(&self) -> Reach {
         match self {
             Self::Template(_) | Self::Tier(_) | Self::Completions { .. } => Reach::Files,
-            Self::Workshop(_) | Self::Task(_) | Self::Repo(_) | Self::Agent(_) | Self::Backup(_) => Reach::Folder,
-            Self::Restore(_) | Self::Serve(_) | Self::Token(_) | Self::Verify(_) | Self::Tour(_) => Reach::FreeFolder,
+            Self::Workshop(_) | Self::Task(_) | Self::Repo(_) | Self::Agent(_) | Self::Token(_) | Self::Backup(_) => {
+                Reach::Folder
+            }
+            Self::Restore(_) | Self::Serve(_) | Self::Verify(_) | Self::Tour(_) => Reach::FreeFolder,
         }
     }
 
     /// What a caller has to be allowed to have it done.
     pub fn role(&self, dry_run: bool) -> Role {
         match self {
-            Self::Backup(_) | Self::Restore(_) | Self::Serve(_) | Self::Repo(RepoVerb::Add { .. }) => Role::Admin,
+            Self::Token(_) | Self::Backup(_) | Self::Restore(_) | Self::Serve(_) | Self::Repo(RepoVerb::Add { .. }) => {
+                Role::Admin
+            }
             _ => match self.does() {
                 Does::Looks => Role::Read,
                 Does::GoesBack if dry_run => Role::Read,

@@ -284,7 +284,7 @@ async fn end_sessions(app: Data<App>, caller: Admin, body: Body<Reason>) -> Answ
 }
 
 fn asked(app: &App, caller: &Caller, reason: Option<String>) -> Access {
-    let access = app.access.by(&caller.name);
+    let access = app.access.by(&caller.name).from(&caller.from);
     match reason {
         Some(reason) => access.reason(reason),
         None => access,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path};
-use actix_web::{HttpResponse, delete, post};
+use actix_web::{HttpRequest, HttpResponse, delete, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
@@ -14,6 +14,8 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use crate::api::access::{Role, Via};
+use crate::http::auth;
 use crate::http::body::Body;
 use crate::http::caller::{Caller, Reader};
 use crate::http::commands::{CommandError, CommandInput, CommandLine, CommandPart, Commands, Lines, Terminal};
@@ -88,7 +90,12 @@ pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
     responses((status = 200, description = "What it says.", content_type = "application/x-ndjson", body = String))
 )]
 #[post("/v1/commands")]
-async fn start_command(app: Data<App>, caller: Reader, body: Body<NewCommand>) -> Answer<HttpResponse> {
+async fn start_command(
+    app: Data<App>,
+    request: HttpRequest,
+    caller: Reader,
+    body: Body<NewCommand>,
+) -> Answer<HttpResponse> {
     let NewCommand { arguments, by, folder, terminal } = body.into_inner();
     if arguments.len() > ARGUMENTS_MAX {
         let detail = format!("a command has {ARGUMENTS_MAX} words at most");
@@ -98,10 +105,11 @@ async fn start_command(app: Data<App>, caller: Reader, body: Body<NewCommand>) -
     let role = commands.role(&arguments).map_err(|why| {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "command", why).hint("type it where its files are")
     })?;
-    if caller.role < role {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "role", format!("this needs the role {role}")));
+    caller.may(&request, role).await?;
+    if role == Role::Reset {
+        auth::count_going_back(&app, &request, &caller)?;
     }
-    let is_local = caller.name == "local";
+    let is_local = caller.via == Via::Local;
     let line = CommandLine {
         arguments,
         caller: named(&caller),
@@ -171,7 +179,7 @@ fn commands(app: &App) -> Answer<&Arc<dyn Commands>> {
 
 /// Names a caller, so that nobody meddles with another's commands.
 fn named(caller: &Caller) -> String {
-    caller.from.clone()
+    format!("{:?}", caller.via)
 }
 
 fn unfit(detail: &str) -> Problem {
