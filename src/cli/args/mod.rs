@@ -1,10 +1,12 @@
 //! The arguments as they were typed. Parsing asks the system for nothing: what is not given stays open.
 
+mod duration;
 mod reach;
 mod serve;
 pub mod task;
 mod template;
 pub mod token;
+mod worker;
 pub mod workshop;
 
 use std::path::PathBuf;
@@ -17,6 +19,7 @@ pub use serve::ServeArgs;
 pub use task::{AgentArgs, AgentVerb, AgentsArgs, RepoVerb, TaskArgs, TierVerb};
 pub use template::TemplateVerb;
 pub use token::{CreateArgs, LinkArgs, TokenVerb};
+pub use worker::{RunArgs as WorkerRunArgs, WorkerVerb};
 use workshop::WorkshopVerb;
 
 const EXAMPLES: &str = "\
@@ -105,6 +108,9 @@ pub enum Command {
     /// Say who may call the server: tokens for programs, links for browsers
     #[command(subcommand)]
     Token(TokenVerb),
+    /// Work on tasks of workflows: take them from queues, run a command for each
+    #[command(subcommand)]
+    Worker(WorkerVerb),
     /// Copy all data into one file, while it is in use
     #[command(after_help = "Example:\n  restage backup /mnt/backup/restage-$(date +%F).backup")]
     Backup(BackupArgs),

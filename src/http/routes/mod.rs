@@ -1,7 +1,7 @@
 //! All routes: a file for each resource, a line for each file.
 
-mod commands;
 mod access;
+mod commands;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
