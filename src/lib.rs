@@ -18,19 +18,24 @@ pub mod cli;
 
 #[cfg(feature = "tasks")]
 pub use agents::{AgentConfig, AgentError};
+#[cfg(feature = "http")]
+pub use api::events;
 pub use api::{
-    Access, Class, Error, Feed, Handle, Kind, Options, Progress, Receipt, Restage, Stats, Unsound, WentBack, Workshop,
-    Workshops,
+    Access, Class, Error, Feed, Handle, Imported, Kind, Options, Progress, Receipt, Restage, Stats, Unsound, WentBack,
+    Workshop, Workshops,
 };
 #[cfg(feature = "tasks")]
 pub use api::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
+#[cfg(feature = "http")]
+pub use api::{Trial, WebhookChange, WebhookHosts, Webhooks};
 pub use api::{access, transcript};
 pub use domain::{
     Decision, Digest, Entity, EntityId, Fate, Fence, Generation, Inherit, Input, Owes, Part, Plan, PlanLine, PlanToken,
-    Read, Rejection, StageId, Target, Timestamp, Verb, limits, repository, task, workshop,
+    Read, Rejection, StageId, Target, Timestamp, Verb, limits, repository, task, webhook, workshop,
 };
 pub use engine::{
-    Audit, Change, CodecError, Committed, Entry, Failure, Orphan, Owed, Page, PageRange, Record, Turn, UndoPoint, View,
+    Asked, Audit, Change, CodecError, Committed, Entry, Failure, Orphan, Owed, Page, PageRange, Record, Turn,
+    UndoPoint, View,
 };
 #[cfg(feature = "http")]
 pub use http::{Adjustable, Limits, RunningServer, Server, ServerError, ServerOptions, StopError, TlsError, TlsFiles};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-#[cfg(feature = "tasks")]
+#[cfg(any(feature = "http", feature = "tasks"))]
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -10,14 +10,18 @@ use tokio::sync::OnceCell;
 
 use super::access::Access;
 use super::error::Error;
+#[cfg(feature = "http")]
+use super::events::Events;
 use super::kind::Kind;
 #[cfg(feature = "tasks")]
 use super::tasks::{TaskOptions, Tasks};
+#[cfg(feature = "http")]
+use super::webhooks::{WebhookHosts, Webhooks};
 use super::workshops::Workshops;
-use crate::domain::Entity;
 #[cfg(feature = "tasks")]
 use crate::domain::Rejection;
-use crate::engine::{Committed, EngineOptions};
+use crate::domain::{Digest, Entity, EntityId};
+use crate::engine::{Audit, Committed, EngineOptions, query};
 use crate::runtime::{self, Clock, KindStats, Runtime, RuntimeOptions, SystemClock, random_id};
 use crate::store::{
     BackupInfo, FolderOptions, FolderStore, LogOptions, LogStats, MemoryStore, Position, SledOptions, Store,
@@ -25,6 +29,9 @@ use crate::store::{
 };
 #[cfg(feature = "tasks")]
 use crate::vcs::{Git, Limits};
+
+/// Bytes that tell a new id from all others.
+const NEW_ID_BYTES: usize = 10;
 
 /// How to open. The defaults suit a program of some thousand active entities.
 #[derive(Clone, Debug)]
@@ -164,6 +171,8 @@ pub struct Restage {
     access: Arc<OnceCell<Access>>,
     #[cfg(feature = "tasks")]
     tasks: Arc<OnceLock<Tasks>>,
+    #[cfg(feature = "http")]
+    events: Arc<OnceLock<Events>>,
     path: Option<PathBuf>,
 }
 
@@ -220,6 +229,8 @@ impl Restage {
             access: Arc::default(),
             #[cfg(feature = "tasks")]
             tasks: Arc::default(),
+            #[cfg(feature = "http")]
+            events: Arc::default(),
         })
     }
 
@@ -277,9 +288,58 @@ impl Restage {
         Ok(self.tasks.get_or_init(|| tasks).clone())
     }
 
+    /// Audit entries of all entities, by kind, id and revision, after one of them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn audits(&self, after: Option<(String, EntityId, u64)>, most: usize) -> Result<Vec<Audit>, Error> {
+        let store = Arc::clone(self.runtime.store());
+        let done = tokio::task::spawn_blocking(move || query::audits(store.as_ref(), after.as_ref(), most)).await;
+        Ok(done.unwrap_or(Err(StoreError::Closed.into()))?)
+    }
+
+    /// An id for something that is to be made. With a seed, such as an idempotency key and the name of who gave it, always
+    /// the same, so that asking again makes no second one.
+    ///
+    /// # Errors
+    /// The system has no random bytes to give.
+    pub fn new_id(&self, kind: &str, seed: Option<&str>) -> Result<EntityId, Error> {
+        let bytes = match seed {
+            Some(seed) => Digest::of(format!("{kind}\0{seed}").as_bytes()).0,
+            None => {
+                let folder = self.path.clone().unwrap_or_default();
+                let random = random_id().map_err(|error| StoreError::io("getting random bytes for", &folder, error))?;
+                Digest::of(&random).0
+            }
+        };
+        let digits: String = bytes.iter().take(NEW_ID_BYTES).map(|byte| format!("{byte:02x}")).collect();
+        Ok(EntityId::new(format!("{kind}-{digits}"))?)
+    }
+
     /// Everything committed after a position, in order, and then what comes.
     pub fn feed(&self, after: Position) -> Feed {
         Feed(self.runtime.feed(after))
+    }
+
+    /// What happens to all entities, as events of a stable vocabulary, from any offset on. Read once for all who follow.
+    #[cfg(feature = "http")]
+    pub fn events(&self) -> &Events {
+        self.events.get_or_init(|| Events::start(Arc::clone(&self.runtime)))
+    }
+
+    /// What carries everything.
+    #[cfg(feature = "http")]
+    pub(in crate::api) fn runtime(&self) -> &Arc<Runtime> {
+        &self.runtime
+    }
+
+    /// Events sent to other programs. [`Webhooks::serve`] begins to.
+    ///
+    /// # Errors
+    /// Another kind is in use under the name of webhooks.
+    #[cfg(feature = "http")]
+    pub fn webhooks(&self, hosts: WebhookHosts) -> Result<Webhooks, Error> {
+        Ok(Webhooks::new(self.kind()?, self.events().clone(), hosts, Arc::clone(&self.runtime)))
     }
 
     /// The last durable position: where a feed of what comes from now on begins.

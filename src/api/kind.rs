@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::Error;
 use super::handle::Handle;
 use crate::domain::{Entity, EntityId};
-use crate::engine::query;
+use crate::engine::{Failure, Orphan, UndoPoint, View, query};
 use crate::runtime::{EffectHandler, KindState, Runtime};
 use crate::store::{Store, StoreError};
 
@@ -47,9 +47,47 @@ impl<E: Entity> Kind<E> {
     /// # Errors
     /// The store's.
     pub async fn list(&self, after: Option<&EntityId>, most: usize) -> Result<Vec<EntityId>, Error> {
-        let (store, after) = (self.state.store(), after.cloned());
-        let read = tokio::task::spawn_blocking(move || query::list::<E>(store.as_ref(), after.as_ref(), most)).await;
-        Ok(read.unwrap_or(Err(StoreError::Closed.into()))?)
+        let after = after.cloned();
+        self.read(move |store| query::list::<E>(store, after.as_ref(), most)).await
+    }
+
+    /// An entity as it is on disk, without bringing it into memory: for lists. At revision 0 if nobody has created it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn peek(&self, id: &EntityId) -> Result<View<E>, Error> {
+        let of = id.clone();
+        self.read(move |store| query::view(store, &of)).await
+    }
+
+    /// Orphans of all entities, by id and number, after one of them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn orphans(&self, after: Option<(EntityId, u64)>, most: usize) -> Result<Vec<(EntityId, Orphan)>, Error> {
+        self.read(move |store| query::orphans::<E>(store, after.as_ref().map(|(id, n)| (id, *n)), most)).await
+    }
+
+    /// Undo points of all entities, by id and number, after one of them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn undo_points(
+        &self,
+        after: Option<(EntityId, u64)>,
+        most: usize,
+    ) -> Result<Vec<(EntityId, UndoPoint)>, Error> {
+        self.read(move |store| query::undo_points::<E>(store, after.as_ref().map(|(id, n)| (id, *n)), most)).await
+    }
+
+    /// Reads from the store beside the actors.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn Store) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Error> {
+        let store = self.state.store();
+        let done = tokio::task::spawn_blocking(move || read(store.as_ref())).await;
+        Ok(done.unwrap_or(Err(StoreError::Closed.into()))?)
     }
 
     /// Has the effects of this kind carried out by `handler`, those that are owed from earlier too. False if somebody

@@ -3,22 +3,34 @@
 pub mod access;
 mod database;
 mod error;
+#[cfg(feature = "http")]
+pub mod events;
 mod handle;
+mod import;
 mod kind;
 mod maintenance;
 #[cfg(feature = "tasks")]
 mod tasks;
+#[cfg(feature = "http")]
+mod time;
 pub mod transcript;
+#[cfg(feature = "http")]
+mod webhooks;
 mod workshops;
 
 pub use access::Access;
 pub use database::{Feed, Options, Restage, Stats};
 pub use error::{Class, Error};
+#[cfg(feature = "http")]
+pub use events::Events;
 pub use handle::{Handle, Receipt};
+pub use import::Imported;
 pub use kind::Kind;
 pub use maintenance::Unsound;
 #[cfg(feature = "tasks")]
 pub use tasks::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
+#[cfg(feature = "http")]
+pub use webhooks::{Trial, WebhookChange, WebhookHosts, Webhooks};
 pub use workshops::{Progress, WentBack, Workshop, Workshops};
 
 /// What the facade's signatures name, for the command line and the server: they may name nothing below.
@@ -29,16 +41,16 @@ mod named {
     pub(crate) use crate::domain::repository::RepositoryFacts;
     pub(crate) use crate::domain::{
         Entity, EntityId, Fate, Generation, Plan, PlanLine, PlanToken, Rejection, StageId, Timestamp, limits, task,
-        workshop,
+        webhook, workshop,
     };
-    pub(crate) use crate::engine::{Change, Orphan, Turn, UndoPoint, View};
+    pub(crate) use crate::engine::{Audit, Change, Orphan, Turn, UndoPoint, View};
     #[cfg(feature = "http")]
     pub(crate) use crate::runtime::Stopwatch;
     pub(crate) use crate::runtime::{Clock, SystemClock};
     pub(crate) use crate::store::{BackupInfo, IndexState, Position, UpTo, VerifyReport};
     #[cfg(test)]
-    pub(crate) use crate::vcs::{CommitId, FileChange, Kept};
-    pub(crate) use crate::vcs::{Look, Stays};
+    pub(crate) use crate::vcs::{CommitId, FileChange};
+    pub(crate) use crate::vcs::{Kept, Look, Snapshot, Stays};
 }
 
 #[cfg(any(feature = "cli", feature = "http"))]

@@ -75,8 +75,7 @@ impl Workshops {
     /// # Errors
     /// The store's.
     pub async fn peek(&self, id: &EntityId) -> Result<View<WorkshopKind>, Error> {
-        let of = id.clone();
-        self.0.entity(id).read(move |store| query::view(store, &of)).await
+        self.0.peek(id).await
     }
 }
 
@@ -104,6 +103,18 @@ impl Workshop {
         self.with(self.handle.key(key))
     }
 
+    /// Says where from: an address, and which token.
+    #[must_use]
+    pub fn from(&self, place: impl Into<String>) -> Self {
+        self.with(self.handle.from(place))
+    }
+
+    /// Has what is asked done only at this revision.
+    #[must_use]
+    pub fn expect(&self, revision: u64) -> Self {
+        self.with(self.handle.expect(revision))
+    }
+
     /// Has a verb done only if nothing moved since the plan of this token.
     #[must_use]
     pub fn plan(&self, token: PlanToken) -> Self {
@@ -125,6 +136,16 @@ impl Workshop {
     /// The handle below: undo, orphans, history, audit, purge.
     pub fn handle(&self) -> &Handle<WorkshopKind> {
         &self.handle
+    }
+
+    /// Whether it was said which generation the writer works under.
+    pub(super) fn names_generation(&self) -> bool {
+        self.generation.is_some()
+    }
+
+    /// The conversation within the step.
+    pub(super) fn session_name(&self) -> &str {
+        &self.session
     }
 
     /// The workshop's id.
@@ -320,12 +341,20 @@ impl Workshop {
     /// # Errors
     /// [`Rejection::NotFound`] where there is none, and as of [`Handle::page`].
     pub async fn artifact_json(&self, step: &StageId) -> Result<String, Error> {
+        Ok(self.artifact_version(step).await?.1)
+    }
+
+    /// The artifact of a step with its version, byte for byte as it came in.
+    ///
+    /// # Errors
+    /// As of [`artifact_json`](Self::artifact_json).
+    pub async fn artifact_version(&self, step: &StageId) -> Result<(u64, String), Error> {
         let view = self.view().await?;
         let found = view.state.step(step)?;
         let version = found.artifact.ok_or_else(|| Rejection::not_found("artifact of step", step))?.version;
         let bytes = self.content(step, artifact_path(version)).await?;
         let bytes = bytes.ok_or_else(|| Rejection::not_found("artifact of step", step))?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        Ok((version, String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// The points of a step's summary.
@@ -418,12 +447,13 @@ impl Workshop {
         went_back(self.handle.send(Command::Revise { stage: step.clone(), message }).await?)
     }
 
-    /// What [`revise`](Self::revise) would do.
+    /// What [`revise`](Self::revise) would do, with the same message.
     ///
     /// # Errors
     /// As of [`revise`](Self::revise).
-    pub async fn preview_revise(&self, step: &StageId) -> Result<Plan, Error> {
-        self.handle.preview(Command::Revise { stage: step.clone(), message: None }).await
+    pub async fn preview_revise(&self, step: &StageId, message: Option<Message>) -> Result<Plan, Error> {
+        let message = message.map(|message| self.signed(message));
+        self.handle.preview(Command::Revise { stage: step.clone(), message }).await
     }
 
     /// Calls a stale step fresh as it is.

@@ -81,6 +81,11 @@ pub(super) fn common<E: Entity>(change: &Change<E>) -> Option<String> {
         Change::Orphaned(orphan) => Some(format!("late work for {}: orphan {}", orphan.stage, orphan.number)),
         Change::OrphanGone(number) => Some(format!("orphan {number} gone")),
         Change::UndoPointsGone(gone) => Some(format!("{} undo points gone", gone.len())),
-        Change::Event(_) | Change::At(_) | Change::Touched(..) | Change::Raised(..) | Change::Timer(..) => None,
+        Change::Event(_)
+        | Change::At(_)
+        | Change::Touched(..)
+        | Change::Raised(..)
+        | Change::Timer(..)
+        | Change::Audited(_) => None,
     }
 }

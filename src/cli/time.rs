@@ -6,7 +6,7 @@ use jiff::Timestamp;
 ///
 /// A time that no calendar has is shown as its number of milliseconds.
 pub fn rfc3339(ms: i64) -> String {
-    Timestamp::from_millisecond(ms).map_or_else(|_| format!("{ms} ms"), |time| format!("{time:.3}"))
+    crate::api::Timestamp::from_millis(ms).to_string()
 }
 
 /// The milliseconds since the start of 1970 of a time like `2026-11-21T12:05:06Z`.

@@ -137,6 +137,13 @@ impl Digest {
     }
 }
 
+/// Sixty-four hexadecimal digits.
+impl std::fmt::Display for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// What a decision knows beside state and command.
 #[derive(Debug)]
 pub struct Input<'a> {

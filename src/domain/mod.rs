@@ -14,6 +14,7 @@ mod stored;
 pub mod task;
 mod text;
 mod time;
+pub mod webhook;
 pub mod workflow;
 pub mod workshop;
 

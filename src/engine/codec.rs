@@ -134,6 +134,25 @@ pub(super) fn encode_theirs<T: Serialize + DeserializeOwned>(tag: Tag, value: &T
 /// # Errors
 /// What is wrong with the bytes; it never panics and never reserves more memory than a turn can have.
 pub(super) fn decode<T: DeserializeOwned>(tag: Tag, bytes: &[u8]) -> Result<T, CodecError> {
+    let body = body(tag, bytes)?;
+    let (value, read) = read(body)?;
+    if read == body.len() { Ok(value) } else { Err(CodecError::Body("bytes are left over".into())) }
+}
+
+/// What a stored form begins with, whatever comes after it.
+///
+/// # Errors
+/// As of [`decode`].
+pub(super) fn decode_start<T: DeserializeOwned>(tag: Tag, bytes: &[u8]) -> Result<T, CodecError> {
+    Ok(read(body(tag, bytes)?)?.0)
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<(T, usize), CodecError> {
+    bincode::serde::decode_from_slice(body, config()).map_err(|e| CodecError::Body(e.to_string()))
+}
+
+/// The body within the envelope, which is checked.
+fn body(tag: Tag, bytes: &[u8]) -> Result<&[u8], CodecError> {
     let Some((header, body)) = bytes.split_at_checked(HEADER_BYTES) else {
         return Err(CodecError::Short);
     };
@@ -146,9 +165,7 @@ pub(super) fn decode<T: DeserializeOwned>(tag: Tag, bytes: &[u8]) -> Result<T, C
     if header[1] != tag as u8 {
         return Err(CodecError::Tag { expected: tag.name(), found: header[1] });
     }
-    let (value, read) =
-        bincode::serde::decode_from_slice(body, config()).map_err(|e| CodecError::Body(e.to_string()))?;
-    if read == body.len() { Ok(value) } else { Err(CodecError::Body("bytes are left over".into())) }
+    Ok(body)
 }
 
 fn checksum(bytes: &[u8]) -> u32 {
@@ -166,6 +183,13 @@ mod tests {
     fn a_value_comes_back() {
         let bytes = encode(Tag::Audit, &("reset", 7_u64)).unwrap();
         assert_eq!(decode::<(String, u64)>(Tag::Audit, &bytes).unwrap(), ("reset".to_owned(), 7));
+    }
+
+    #[test]
+    fn the_start_of_a_value_can_be_read_alone() {
+        let bytes = encode(Tag::Audit, &("reset", 7_u64, "what another type knows")).unwrap();
+        assert_eq!(decode_start::<(String, u64)>(Tag::Audit, &bytes).unwrap(), ("reset".to_owned(), 7));
+        assert!(decode::<(String, u64)>(Tag::Audit, &bytes).is_err());
     }
 
     #[test]

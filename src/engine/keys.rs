@@ -78,9 +78,7 @@ impl EntityKeys {
     }
 
     fn numbered(&self, class: u8, number: u64) -> Vec<u8> {
-        let mut key = self.of(class, 8);
-        key.extend_from_slice(&number.to_be_bytes());
-        key
+        numbered(class, self.kind, &self.id, number)
     }
 
     fn named(&self, class: u8, name: &[u8]) -> Vec<u8> {
@@ -162,6 +160,15 @@ fn name(key: &mut Vec<u8>, kind: &str, id: &EntityId) {
     key.push(0);
     key.extend_from_slice(id.as_str().as_bytes());
     key.push(0);
+}
+
+/// The key of something of an entity of any kind that has a number.
+pub(crate) fn numbered(class: u8, kind: &str, id: &EntityId, number: u64) -> Vec<u8> {
+    let mut key = Vec::with_capacity(3 + kind.len() + id.as_str().len() + size_of::<u64>());
+    key.push(class);
+    name(&mut key, kind, id);
+    key.extend_from_slice(&number.to_be_bytes());
+    key
 }
 
 fn timed(class: u8, at: Timestamp, kind: &str, id: &EntityId, key: &str) -> Vec<u8> {

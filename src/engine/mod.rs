@@ -3,6 +3,7 @@
 //! Everything here is synchronous, takes the time as an argument, and knows nothing of actors. The order of a turn is
 //! told in [`turn`].
 
+mod audit;
 mod codec;
 mod content;
 mod held;
@@ -20,14 +21,14 @@ mod turn;
 mod undo;
 mod verify;
 
+pub use audit::Audit;
 pub use codec::CodecError;
 pub use content::{Page, PageRange};
 pub use instance::{Commit, Handled, Instance, Owed};
 pub use orphan::LateCommand;
-pub use query::{Committed, DueTimer, Turn};
+pub use query::{Asked, Committed, DueTimer, Turn};
 pub use record::{Change, Entry, Orphan, Record, UndoPoint};
 pub use request::{Answer, Ask, EngineOptions, Failure, Receipt, Request, Terms, View};
-pub use seal::Audit;
 pub use sweep::next_sweep;
 pub use verify::Unsound;
 pub(crate) use verify::verify;

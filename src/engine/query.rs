@@ -1,12 +1,12 @@
 //! Reading what is durable without an entity in memory: lists, histories, audits, what is owed and what is due.
 
+use super::audit::Audit;
 use super::codec::{self, Tag};
 use super::content::{self, Page, PageRange};
 use super::instance::{Owed, load_record};
 use super::keys::{self, EntityKeys, class, parse_named, parse_number, parse_timed};
-use super::record::Entry;
+use super::record::{Entry, Orphan, UndoPoint};
 use super::request::{Failure, View};
-use super::seal::Audit;
 use crate::domain::{Entity, EntityId, Generation, StageId, Timestamp};
 use crate::store::{Frame, Position, Store};
 
@@ -58,7 +58,28 @@ impl Committed {
         let entry = codec::decode(Tag::Journal, &self.bytes).ok()?;
         Some(Turn { revision: self.revision, entry })
     }
+
+    /// When the turn was, who asked for it, and why: what every kind has, also one that this program does not know.
+    pub fn asked(&self) -> Option<Asked> {
+        // The order is that of `Entry`.
+        let (at, by, reason) = codec::decode_start(Tag::Journal, &self.bytes).ok()?;
+        Some(Asked { at, by, reason })
+    }
 }
+
+/// When a turn was, who asked for it, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: String,
+    /// Why, if they said.
+    pub reason: Option<String>,
+}
+
+/// A kind, an entity of it, and the number of something that it has.
+pub type Place = (String, EntityId, u64);
 
 /// Ids of a kind, ascending, after one of them.
 pub fn list<E: Entity>(store: &dyn Store, after: Option<&EntityId>, most: usize) -> Result<Vec<EntityId>, Failure> {
@@ -115,11 +136,103 @@ pub fn history<E: Entity>(store: &dyn Store, id: &EntityId, after: u64, most: us
     })
 }
 
+/// Turns of an entity of any kind after a revision, in order. They say nothing about where in the feed they are.
+pub fn turns(store: &dyn Store, kind: &str, id: &EntityId, after: u64, most: usize) -> Result<Vec<Committed>, Failure> {
+    let after = keys::numbered(class::JOURNAL, kind, id, after);
+    let prefix = after[..after.len() - size_of::<u64>()].to_vec();
+    let mut turns = Vec::new();
+    if most == 0 {
+        return Ok(turns);
+    }
+    content::each_key(store, &prefix, Some(after), |key, bytes| {
+        let (kind, id, bytes) = (kind.to_owned(), id.clone(), bytes.to_vec());
+        let revision = parse_number(&key[prefix.len()..]).unwrap_or_default();
+        turns.push(Committed { position: Position::default(), is_last: true, kind, id, revision, bytes });
+        turns.len() < most
+    })?;
+    Ok(turns)
+}
+
 /// Audit entries of an entity after a revision, in order.
 pub fn audit<E: Entity>(store: &dyn Store, id: &EntityId, after: u64, most: usize) -> Result<Vec<Audit>, Failure> {
     numbered(store, &EntityKeys::new(E::KIND, id.clone()), class::AUDIT, after, most, |keys, _, bytes| {
         decode(keys, "audit entry", Tag::Audit, bytes)
     })
+}
+
+/// Audit entries of all entities, by kind, id and revision, after one of them.
+pub fn audits(store: &dyn Store, after: Option<&Place>, most: usize) -> Result<Vec<Audit>, Failure> {
+    let after = after.map(|(kind, id, revision)| keys::numbered(class::AUDIT, kind, id, *revision));
+    let mut found = Vec::new();
+    let mut failed = None;
+    if most == 0 {
+        return Ok(found);
+    }
+    content::each_key(store, &[class::AUDIT], after, |_, bytes| {
+        match codec::decode(Tag::Audit, bytes) {
+            Ok(audit) => found.push(audit),
+            // One that can't be read is for verification to find, and no reason to show none of the others.
+            Err(error) => failed = Some(error),
+        }
+        found.len() < most
+    })?;
+    if let Some(error) = failed {
+        tracing::error!(%error, "audit entries that can't be read are left out");
+    }
+    Ok(found)
+}
+
+/// Orphans of all entities of a kind, by id and number, after one of them.
+pub fn orphans<E: Entity>(
+    store: &dyn Store,
+    after: Option<(&EntityId, u64)>,
+    most: usize,
+) -> Result<Vec<(EntityId, Orphan)>, Failure> {
+    kept::<E, _>(store, class::ORPHAN, after, most, |view, number| {
+        view.orphans.iter().find(|orphan| orphan.number == number).cloned()
+    })
+}
+
+/// Undo points of all entities of a kind, by id and number, after one of them.
+pub fn undo_points<E: Entity>(
+    store: &dyn Store,
+    after: Option<(&EntityId, u64)>,
+    most: usize,
+) -> Result<Vec<(EntityId, UndoPoint)>, Failure> {
+    kept::<E, _>(store, class::UNDO, after, most, |view, number| {
+        view.undo_points.iter().find(|point| point.number == number).cloned()
+    })
+}
+
+/// What entities of a kind keep under numbers, as `find` gives it. What goes meanwhile is left out.
+fn kept<E: Entity, T>(
+    store: &dyn Store,
+    class: u8,
+    after: Option<(&EntityId, u64)>,
+    most: usize,
+    find: impl Fn(&View<E>, u64) -> Option<T>,
+) -> Result<Vec<(EntityId, T)>, Failure> {
+    let after = after.map(|(id, number)| keys::numbered(class, E::KIND, id, number));
+    let mut places: Vec<(EntityId, u64)> = Vec::new();
+    if most > 0 {
+        content::each_key(store, &keys::kind_prefix(class, E::KIND), after, |key, _| {
+            let parsed = parse_named(&key[1..]);
+            places.extend(parsed.and_then(|(_, id, number)| Some((id, parse_number(number)?))));
+            places.len() < most
+        })?;
+    }
+    let mut found = Vec::with_capacity(places.len());
+    let mut of: Option<(EntityId, View<E>)> = None;
+    for (id, number) in places {
+        let known = of.take().filter(|(known, _)| *known == id);
+        let (id, view) = match known {
+            Some(known) => known,
+            None => (id.clone(), view::<E>(store, &id)?),
+        };
+        found.extend(find(&view, number).map(|one| (id.clone(), one)));
+        of = Some((id, view));
+    }
+    Ok(found)
 }
 
 fn numbered<T>(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Entity, Fence, Generation, StageId, Timestamp};
+use crate::domain::{Digest, Entity, Fence, Generation, StageId, Timestamp};
 
 /// The whole durable state of an entity, but for its content.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub struct Record<E: Entity> {
     pub numbered: u64,
     /// The kind's own state.
     pub state: E::State,
+    /// The hash of the last audit entry.
+    pub audited: Option<Digest>,
 }
 
 impl<E: Entity> Default for Record<E> {
@@ -42,6 +44,7 @@ impl<E: Entity> Default for Record<E> {
             timers: BTreeMap::new(),
             numbered: 0,
             state: E::State::default(),
+            audited: None,
         }
     }
 }
@@ -126,6 +129,8 @@ pub enum Change<E: Entity> {
     OrphanGone(u64),
     /// A timer was set or stopped.
     Timer(String, Option<Timestamp>),
+    /// The turn has an audit entry, of this hash.
+    Audited(Digest),
 }
 
 impl<E: Entity> Record<E> {
@@ -184,6 +189,7 @@ impl<E: Entity> Record<E> {
                     None => self.timers.remove(key),
                 };
             }
+            Change::Audited(hash) => self.audited = Some(*hash),
         }
     }
 

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
+use super::audit::Audit;
 use super::codec::Tag;
 use super::instance::Instance;
 use super::proposal::Proposal;
@@ -11,35 +10,8 @@ use super::record::{Change, Entry, Record, UndoPoint};
 use super::request::{Failure, Terms};
 use super::undo::EXPIRY_TIMER;
 use crate::domain::limits::UNDO_POINTS_MAX;
-use crate::domain::{Entity, EntityId, Generation, Part, PlanLine, StageId, Timestamp};
+use crate::domain::{Entity, Part, Timestamp};
 use crate::store::Batch;
-
-/// Who did what, why, and what it did: written in the batch of the turn it is about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Audit {
-    /// When.
-    pub at: Timestamp,
-    /// Who asked.
-    pub by: String,
-    /// Why.
-    pub reason: Option<String>,
-    /// The kind of the entity.
-    pub kind: String,
-    /// The entity.
-    pub id: EntityId,
-    /// The verb.
-    pub verb: String,
-    /// The stage that was named.
-    pub stage: Option<StageId>,
-    /// The revision that the verb made.
-    pub revision: u64,
-    /// The undo point it left.
-    pub undo_point: Option<u64>,
-    /// Stages that went to a new generation: from, to.
-    pub generations: BTreeMap<StageId, (Generation, Generation)>,
-    /// What happened to what, and why.
-    pub lines: Vec<PlanLine>,
-}
 
 /// What one commit writes.
 #[derive(Debug)]
@@ -129,6 +101,7 @@ impl<E: Entity> Sealed<E> {
         if let Some(verb) = proposal.verb.as_ref().filter(|verb| !matches!(verb.part, Part::Finished { .. })) {
             let audit = Self::audit(instance, &proposal, verb, before, terms, now);
             self.batch.put(instance.keys.audit(revision), instance.encode(Tag::Audit, &audit)?);
+            changes.push(Change::Audited(audit.hash()));
         }
         self.batch.changes.extend(proposal.extra.changes);
         let entry = Entry { at: now, by: terms.by.clone(), reason: terms.reason.clone(), changes };
@@ -270,6 +243,8 @@ impl<E: Entity> Sealed<E> {
             undo_point: proposal.undoable().then_some(before.numbered + 1),
             generations: raised.collect(),
             lines: verb.lines.clone(),
+            from: terms.from.clone(),
+            previous: before.audited,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Looks at all entities of a kind: is every turn there, and does what is kept for them fit together?
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::audit::Audit;
 use super::codec::{self, CodecError, Tag};
 use super::content::each_key;
 use super::instance::load_record;
@@ -10,8 +11,7 @@ use super::orphan::LateCommand;
 use super::query;
 use super::record::{Change, Entry, Record};
 use super::request::Failure;
-use super::seal::Audit;
-use crate::domain::{Entity, EntityId, Generation, StageId};
+use crate::domain::{Digest, Entity, EntityId, Generation, StageId};
 use crate::store::{Store, StoreError};
 
 /// Entities read at a time.
@@ -28,8 +28,17 @@ pub struct Unsound {
     pub problem: String,
 }
 
-/// Which stage went to which generation, in which turn.
-type Raises = BTreeMap<u64, BTreeMap<StageId, Generation>>;
+/// What the journal says of the audit of a turn.
+#[derive(Default)]
+struct Told {
+    /// Which stages a verb took to which generation.
+    raised: BTreeMap<StageId, Generation>,
+    /// The hash of the turn's entry.
+    hash: Option<Digest>,
+}
+
+/// By revision.
+type Verbs = BTreeMap<u64, Told>;
 
 /// Checks every entity of a kind. `progress` is told how many are done. Damage is no error but a finding.
 pub(crate) fn verify<E: Entity>(
@@ -53,13 +62,13 @@ pub(crate) fn verify<E: Entity>(
 
 fn check<E: Entity>(store: &dyn Store, keys: &EntityKeys) -> Result<Vec<String>, StoreError> {
     let mut problems = Vec::new();
-    let (replayed, raises) = replay::<E>(store, keys, &mut problems)?;
+    let (replayed, verbs) = replay::<E>(store, keys, &mut problems)?;
     match load_record::<E>(store, keys) {
         Err(Failure::Store(error)) => return Err(error),
         Err(failure) => problems.push(failure.to_string()),
         Ok((loaded, ..)) => compare(&loaded, &replayed, &mut problems),
     }
-    check_audit(store, keys, raises, &mut problems)?;
+    check_audit(store, keys, verbs, &mut problems)?;
     for point in &replayed.undo_points {
         let bytes = store.get(&keys.undo(point.number))?;
         let name = || format!("the state of undo point {}", point.number);
@@ -81,13 +90,13 @@ fn bytes_problem<T: serde::de::DeserializeOwned>(tag: Tag, bytes: Option<&[u8]>)
     }
 }
 
-/// Folds the journal from its first turn, and notes which turns raised which generations.
+/// Folds the journal from its first turn, and notes what it says of the audit.
 fn replay<E: Entity>(
     store: &dyn Store,
     keys: &EntityKeys,
     problems: &mut Vec<String>,
-) -> Result<(Record<E>, Raises), StoreError> {
-    let (mut record, mut raises) = (Record::<E>::default(), Raises::new());
+) -> Result<(Record<E>, Verbs), StoreError> {
+    let (mut record, mut verbs) = (Record::<E>::default(), Verbs::new());
     let prefix = prefix(keys, class::JOURNAL);
     each_key(store, &prefix, None, |key, bytes| {
         let revision = parse_number(&key[prefix.len()..]).unwrap_or_default();
@@ -99,9 +108,13 @@ fn replay<E: Entity>(
             Ok(entry) => {
                 // A kind may raise fences without a verb, as a run of its own does; a verb is audited.
                 let is_verb = entry.changes.iter().any(|change| matches!(change, Change::UndoPoint(_)));
-                for change in entry.changes.iter().filter(|_| is_verb) {
-                    if let Change::Raised(stage, fence) = change {
-                        raises.entry(revision).or_default().insert(stage.clone(), fence.generation);
+                for change in &entry.changes {
+                    match change {
+                        Change::Raised(stage, fence) if is_verb => {
+                            verbs.entry(revision).or_default().raised.insert(stage.clone(), fence.generation);
+                        }
+                        Change::Audited(hash) => verbs.entry(revision).or_default().hash = Some(*hash),
+                        _ => {}
                     }
                 }
                 record.fold(&entry);
@@ -113,7 +126,7 @@ fn replay<E: Entity>(
             }
         }
     })?;
-    Ok((record, raises))
+    Ok((record, verbs))
 }
 
 /// What is loaded, from a snapshot and the turns after it, must be what all turns give.
@@ -125,41 +138,67 @@ fn compare<E: Entity>(loaded: &Record<E>, replayed: &Record<E>, problems: &mut V
         ("undo points", loaded.undo_points == replayed.undo_points),
         ("orphans", loaded.orphans == replayed.orphans),
         ("timers", loaded.timers == replayed.timers),
+        ("audit", loaded.audited == replayed.audited),
     ];
     let differ = same.iter().filter(|(_, same)| !same);
     problems.extend(differ.map(|(what, _)| format!("the snapshot has other {what} than all turns together give")));
 }
 
-/// Every generation that a verb raised must be in the audit entry of its turn.
+/// The entries must be those that the journal has the hashes of, each holding the hash of the one before, and every
+/// generation that a verb raised must be in the entry of its turn.
 fn check_audit(
     store: &dyn Store,
     keys: &EntityKeys,
-    mut raises: Raises,
+    mut verbs: Verbs,
     problems: &mut Vec<String>,
 ) -> Result<(), StoreError> {
     let prefix = prefix(keys, class::AUDIT);
-    let mut unreadable = BTreeSet::new();
+    let mut previous = None;
     each_key(store, &prefix, None, |key, bytes| {
         let revision = parse_number(&key[prefix.len()..]).unwrap_or_default();
-        match codec::decode::<Audit>(Tag::Audit, bytes) {
-            Ok(audit) => {
-                if let Some(raised) = raises.get_mut(&revision) {
-                    raised.retain(|stage, to| audit.generations.get(stage).is_none_or(|(_, known)| known != to));
-                }
-            }
-            Err(problem) => {
-                unreadable.insert(revision);
-                problems.push(format!("the audit entry of turn {revision} can't be read: {problem}"));
-            }
+        let later = verbs.split_off(&revision);
+        for (revision, told) in std::mem::replace(&mut verbs, later) {
+            problems.extend(told.missing(revision));
+            previous = told.hash.or(previous);
         }
+        let told = verbs.remove(&revision).unwrap_or_default();
+        match codec::decode::<Audit>(Tag::Audit, bytes) {
+            Ok(audit) => problems.extend(told.unlike(revision, &audit, previous)),
+            Err(problem) => problems.push(format!("the audit entry of turn {revision} can't be read: {problem}")),
+        }
+        previous = told.hash.or(previous);
         true
     })?;
-    for (revision, raised) in raises.into_iter().filter(|(revision, _)| !unreadable.contains(revision)) {
-        problems.extend(raised.iter().map(|(stage, generation)| {
-            format!("turn {revision} raised {stage} to generation {generation} without an audit entry")
-        }));
-    }
+    problems.extend(verbs.into_iter().flat_map(|(revision, told)| told.missing(revision)));
     Ok(())
+}
+
+impl Told {
+    /// What an entry differs in.
+    fn unlike(&self, revision: u64, audit: &Audit, previous: Option<Digest>) -> Vec<String> {
+        let known = |stage| audit.generations.get(stage).map(|(_, to)| to);
+        let unaudited = self.raised.iter().filter(|(stage, to)| known(*stage) != Some(to));
+        let mut problems: Vec<String> = unaudited.map(|(stage, to)| raised_unaudited(revision, stage, *to)).collect();
+        let wrong = match self.hash {
+            None => "was put in: the turn made none",
+            Some(made) if made != audit.hash() => "was changed: the turn made another",
+            Some(_) if audit.previous != previous => "does not follow the one before it",
+            Some(_) => return problems,
+        };
+        problems.push(format!("the audit entry of turn {revision} {wrong}"));
+        problems
+    }
+
+    /// What is to say when there is no entry.
+    fn missing(&self, revision: u64) -> Vec<String> {
+        let raised = self.raised.iter().map(|(stage, to)| raised_unaudited(revision, stage, *to));
+        let missing = self.hash.map(|_| format!("the audit entry of turn {revision} is missing"));
+        raised.chain(missing).collect()
+    }
+}
+
+fn raised_unaudited(revision: u64, stage: &StageId, to: Generation) -> String {
+    format!("turn {revision} raised {stage} to generation {to} without an audit entry")
 }
 
 fn prefix(keys: &EntityKeys, of: u8) -> Vec<u8> {

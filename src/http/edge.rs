@@ -30,7 +30,7 @@ const REQUEST_ID_BYTES_MAX: usize = 64;
 /// How it is with the server can be asked however much it has to do.
 const ALWAYS: [&str; 4] = ["/livez", "/readyz", "/version", "/metrics"];
 /// What an answer says of itself to a browser, unless its handler said otherwise.
-const HEADERS: [(HeaderName, &str); 4] = [
+const HEADERS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (
@@ -38,6 +38,7 @@ const HEADERS: [(HeaderName, &str); 4] = [
         "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     ),
     (header::CACHE_CONTROL, "no-store"),
+    (header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
 ];
 
 /// Names the request in the log and in problems.

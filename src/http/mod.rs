@@ -1,5 +1,6 @@
 //! The server: routes, JSON, who may do what, limits, the event stream. Names the facade, and nothing below it.
 
+mod address;
 mod answer;
 mod auth;
 mod body;
@@ -18,6 +19,7 @@ mod problem;
 mod routes;
 mod server;
 mod state;
+mod streams;
 mod terms;
 mod tls;
 mod wire;

@@ -40,6 +40,10 @@ pub struct Limits {
     pub connections_per_worker: usize,
     /// Most requests that are handled at a time; more are turned away.
     pub requests: usize,
+    /// Most who follow events at a time.
+    pub streams: usize,
+    /// Most streams of one caller.
+    pub streams_each: usize,
     /// Longest that requests under way are waited for when the server stops.
     pub shutdown: Duration,
 }
@@ -51,6 +55,8 @@ impl Default for Limits {
             keep_alive: Duration::from_secs(75),
             connections_per_worker: 8_192,
             requests: 4_096,
+            streams: 1_000,
+            streams_each: 100,
             shutdown: Duration::from_secs(20),
         }
     }
@@ -66,7 +72,7 @@ pub struct Adjustable {
     pub resets_burst: u32,
     /// Hosts that webhooks may be sent to: exact names, or `*.example.org`.
     pub webhook_hosts: Vec<String>,
-    /// Hosts among them that may have a private address.
+    /// Hosts that may have a private address, and be sent to by http.
     pub webhook_private_hosts: Vec<String>,
 }
 

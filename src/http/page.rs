@@ -60,7 +60,24 @@ pub(in crate::http) struct Page<T> {
     link: Option<String>,
 }
 
+impl<T> Page<T> {
+    /// The same page, with each item made into another.
+    pub(in crate::http) fn map<U>(self, make: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(make).collect(), next: self.next, link: self.link }
+    }
+}
+
 impl Paging {
+    /// The key after which the page begins, as `read` reads it.
+    pub(in crate::http) fn after<T>(&self, read: impl Fn(&str) -> Option<T>) -> Answer<Option<T>> {
+        self.after.as_deref().map(|key| read(key).ok_or_else(no_cursor)).transpose()
+    }
+
+    /// The number after which the page begins.
+    pub(in crate::http) fn after_number(&self) -> Answer<Option<u64>> {
+        self.after(|key| key.parse().ok())
+    }
+
     /// How many to read, to know whether more follow.
     pub(in crate::http) fn to_read(&self) -> usize {
         self.limit + 1
@@ -94,10 +111,7 @@ impl Paging {
         for pair in query.split('&') {
             match pair.split_once('=') {
                 Some(("cursor", cursor)) if after.is_none() => {
-                    after = Some(open(&path, cursor).ok_or_else(|| {
-                        let problem = Problem::bad_request("cursor", "this is no cursor of this list");
-                        problem.hint("send the `next` of the page before as it is, or begin without a cursor")
-                    })?);
+                    after = Some(open(&path, cursor).ok_or_else(no_cursor)?);
                 }
                 Some(("limit", number)) if limit.is_none() => {
                     let number = number.parse().ok().filter(|number| (1..=PAGE_ITEMS_MAX).contains(number));
@@ -135,6 +149,11 @@ impl<T: Serialize> Responder for Page<T> {
         }
         answer.json(self)
     }
+}
+
+fn no_cursor() -> Problem {
+    let problem = Problem::bad_request("cursor", "this is no cursor of this list");
+    problem.hint("send the `next` of the page before as it is, or begin without a cursor")
 }
 
 /// Which cursors are ours: their content is no secret, but nothing else is taken for one.

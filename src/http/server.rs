@@ -19,7 +19,7 @@ use super::metrics::UPKEEP;
 use super::options::{Adjustable, ServerOptions};
 use super::state::{App, Phase};
 use super::tls::{self, Certificate, TlsError};
-use super::{edge, openapi, routes};
+use super::{edge, openapi, routes, streams};
 use crate::api::{Error, Restage};
 
 /// The server.
@@ -81,6 +81,7 @@ impl Server {
         listener: TcpListener,
     ) -> Result<RunningServer, ServerError> {
         let address = listener.local_addr()?;
+        streams::drop_the_slow(&listener)?;
         let limits = options.limits.clone();
         let certificate = options.tls.clone().map(Certificate::read).transpose()?.map(Arc::new);
         let workers = match options.workers {
@@ -110,6 +111,7 @@ impl Server {
         let handle = server.handle();
         let task = tokio::spawn(server);
         tokio::spawn(upkeep(app.clone()));
+        app.webhooks.serve();
         app.life.enter(Phase::Ready);
         Ok(RunningServer { address, app, certificate, handle, task })
     }

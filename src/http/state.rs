@@ -10,7 +10,8 @@ use tokio::sync::watch;
 use super::auth::Gate;
 use super::metrics::Metrics;
 use super::options::{Adjustable, ServerOptions};
-use crate::api::{Access, Error, Restage, TaskOptions, Tasks, Timestamp, Workshops};
+use super::streams::Streams;
+use crate::api::{Access, Error, Restage, TaskOptions, Tasks, Timestamp, WebhookHosts, Webhooks, Workshops};
 
 /// What every handler has at hand. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub(in crate::http) struct App {
     pub(in crate::http) workshops: Workshops,
     pub(in crate::http) tasks: Tasks,
     pub(in crate::http) access: Access,
+    pub(in crate::http) webhooks: Webhooks,
+    pub(in crate::http) streams: Arc<Streams>,
     pub(in crate::http) gate: Arc<Gate>,
     pub(in crate::http) options: Arc<ServerOptions>,
     pub(in crate::http) life: Life,
@@ -41,6 +44,8 @@ impl App {
         Ok(Self {
             access: restage.access().await?,
             gate: Arc::new(Gate::new(&options, address)),
+            webhooks: restage.webhooks(hosts(&options.adjustable))?,
+            streams: Streams::new(&options.limits),
             workshops: restage.workshops()?,
             tasks: restage.tasks(TaskOptions::default())?,
             restage,
@@ -69,8 +74,15 @@ impl App {
     }
 
     pub(in crate::http) fn adjust(&self, adjustable: Adjustable) {
+        self.webhooks.allow(hosts(&adjustable));
         self.adjustable.send_replace(Arc::new(adjustable));
     }
+}
+
+/// Where webhooks may be sent to.
+fn hosts(adjustable: &Adjustable) -> WebhookHosts {
+    let Adjustable { webhook_hosts, webhook_private_hosts, .. } = adjustable;
+    WebhookHosts { public: webhook_hosts.clone(), private: webhook_private_hosts.clone() }
 }
 
 /// Where in its life the server is.

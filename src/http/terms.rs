@@ -8,8 +8,9 @@ use actix_web::{FromRequest, HttpRequest};
 
 use super::caller::Caller;
 use super::problem::{Answer, Problem};
+use super::state::App;
 use super::wire::Why;
-use crate::api::{Entity, Handle, PlanToken, Task, Workshop, limits};
+use crate::api::{Entity, EntityId, Handle, PlanToken, Task, Workshop, limits};
 
 /// The header that gives a request a key.
 pub(in crate::http) const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -29,6 +30,8 @@ pub(in crate::http) trait Asked: Sized {
     fn reason(&self, reason: &str) -> Self;
     fn key(&self, key: &str) -> Self;
     fn plan(&self, token: PlanToken) -> Self;
+    fn from(&self, place: &str) -> Self;
+    fn expect(&self, revision: u64) -> Self;
 }
 
 /// The builders that every handle of the facade has.
@@ -50,6 +53,14 @@ macro_rules! asked {
             fn plan(&self, token: PlanToken) -> Self {
                 <$handle>::plan(self, token)
             }
+
+            fn from(&self, place: &str) -> Self {
+                <$handle>::from(self, place)
+            }
+
+            fn expect(&self, revision: u64) -> Self {
+                <$handle>::expect(self, revision)
+            }
         }
     };
 }
@@ -61,9 +72,12 @@ asked!(Task);
 impl Terms {
     /// The handle, asked by this caller under these terms.
     pub(in crate::http) fn handle<H: Asked>(&self, handle: &H, caller: &Caller) -> H {
-        let handle = handle.by(&caller.name);
-        match &self.key {
-            Some(key) => handle.key(key),
+        let mut handle = handle.by(&caller.name).from(&caller.from);
+        if let Some(key) = &self.key {
+            handle = handle.key(key);
+        }
+        match self.revision {
+            Some(revision) => handle.expect(revision),
             None => handle,
         }
     }
@@ -78,6 +92,22 @@ impl Terms {
             handle = handle.plan(PlanToken(token.clone()));
         }
         handle
+    }
+
+    /// The id of something that is to be made: the one that was given, else one that the key always leads to, so that
+    /// asking again makes no second one, else a new one.
+    pub(in crate::http) fn new_id(
+        &self,
+        app: &App,
+        kind: &str,
+        given: Option<&str>,
+        caller: &Caller,
+    ) -> Answer<EntityId> {
+        let seed = self.key.as_ref().map(|key| format!("{}\0{key}", caller.name));
+        match given {
+            Some(id) => Ok(EntityId::new(id)?),
+            None => Ok(app.restage.new_id(kind, seed.as_deref())?),
+        }
     }
 
     fn of(headers: &HeaderMap) -> Answer<Self> {

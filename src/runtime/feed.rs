@@ -45,10 +45,29 @@ impl Feed {
             if let Some(turn) = self.read.pop_front() {
                 return Ok(turn);
             }
+            self.wait().await?;
+        }
+    }
+
+    /// All turns that can be had at once, and the position up to which these are all; waits until there is a
+    /// new position. Some have no turn.
+    ///
+    /// # Errors
+    /// As of [`next`](Self::next).
+    pub async fn batch(&mut self) -> Result<(Vec<Committed>, Position), AskError> {
+        if self.read.is_empty() {
+            self.wait().await?;
+        }
+        Ok((std::mem::take(&mut self.read).into(), self.after))
+    }
+
+    /// Reads what comes after the last position, once there is something.
+    async fn wait(&mut self) -> Result<(), AskError> {
+        loop {
             self.durable.mark_unchanged();
             let ended = self.shared.ended.load(Ordering::Acquire);
             if self.read_on().await? {
-                continue;
+                return Ok(());
             }
             // Only now: what was committed last is read before it ends.
             if ended || self.durable.changed().await.is_err() {

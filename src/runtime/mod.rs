@@ -142,13 +142,16 @@ impl Runtime {
         if kind.served.swap(true, Ordering::AcqRel) {
             return false;
         }
-        let dispatch = effects::dispatch(Arc::clone(kind), Arc::new(handler));
-        match tokio::runtime::Handle::try_current() {
-            // What carries effects out talks to the world: it runs where the program's own tasks do, not beside actors.
-            Ok(runtime) => drop(runtime.spawn(dispatch)),
-            Err(_) => drop(self.inner.shared.arbiters.pick(1).spawn(dispatch)),
-        }
+        self.spawn_beside(effects::dispatch(Arc::clone(kind), Arc::new(handler)));
         true
+    }
+
+    /// Runs what talks to the world where the program's own tasks run, not beside actors.
+    pub(crate) fn spawn_beside(&self, task: impl Future<Output = ()> + Send + 'static) {
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(task)),
+            Err(_) => drop(self.inner.shared.arbiters.pick(1).spawn(task)),
+        }
     }
 
     /// Committed turns after a position.

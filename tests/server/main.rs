@@ -3,6 +3,10 @@
 #![cfg(all(feature = "cli", feature = "http"))]
 #![expect(clippy::unwrap_used, reason = "a test that can't set up fails")]
 
+mod auth;
+mod browser;
 mod core;
 mod openapi;
+mod roles;
+mod secrets;
 mod world;

@@ -1,10 +1,14 @@
 //! A server in this process, on a new folder and a free port, and clients for it.
 
-use std::net::{SocketAddr, TcpListener};
-use std::sync::{Mutex, Once};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, Once};
+use std::time::Duration;
 
 use reqwest::{Client, Method, RequestBuilder};
-use restage::{Options, Restage, RunningServer, Server, ServerOptions};
+use restage::access::Role;
+use restage::{Clock, Options, Restage, RunningServer, Server, ServerOptions, Timestamp};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -63,6 +67,33 @@ impl World {
         self.nobody.request(method, self.url(path))
     }
 
+    /// A new token of a role.
+    pub async fn token(&self, role: Role) -> String {
+        let access = self.restage.access().await.unwrap().by("test");
+        access.create_token(role, None, None).await.unwrap().0.reveal().to_owned()
+    }
+
+    /// A request with a token.
+    pub fn ask_as(&self, token: &str, method: Method, path: &str) -> RequestBuilder {
+        self.ask(method, path).bearer_auth(token)
+    }
+
+    /// Sends bytes as they are, on a connection of their own, and takes what is answered until the server closes it:
+    /// the head should say `Connection: close`.
+    pub async fn raw(&self, request: impl Into<Vec<u8>>) -> Answered {
+        let (address, request) = (self.address, request.into());
+        let text = tokio::task::spawn_blocking(move || {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            // A server that has read enough to refuse it may have closed the connection by then.
+            let _ = stream.write_all(&request);
+            let mut answer = Vec::new();
+            let _ = stream.read_to_end(&mut answer);
+            String::from_utf8_lossy(&answer).into_owned()
+        });
+        Answered::parse(&text.await.unwrap())
+    }
+
     /// What is answered to a `GET` without a token.
     pub async fn get(&self, path: &str) -> Answered {
         answered(self.ask(Method::GET, path)).await
@@ -84,6 +115,19 @@ impl World {
 }
 
 impl Answered {
+    /// An answer as it came over the wire; status 0 for none.
+    fn parse(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
+        let mut lines = head.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or_default();
+        let mut headers = reqwest::header::HeaderMap::new();
+        for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+            let name = reqwest::header::HeaderName::from_bytes(name.as_bytes()).unwrap();
+            headers.append(name, value.parse().unwrap());
+        }
+        Self { status, headers, text: body.to_owned() }
+    }
+
     /// The body, as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
@@ -117,4 +161,27 @@ pub fn client() -> Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
     Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap()
+}
+
+/// A clock that the test moves.
+#[derive(Debug)]
+pub struct Hand(AtomicI64);
+
+impl Hand {
+    /// Options with a clock that stands still, and the clock.
+    pub fn options() -> (Options, Arc<Self>) {
+        let hand = Arc::new(Self(AtomicI64::new(1_800_000_000_000)));
+        (Options::default().clock(Arc::clone(&hand) as Arc<dyn Clock>), hand)
+    }
+
+    /// Moves it.
+    pub fn forward(&self, by: Duration) {
+        self.0.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::Relaxed);
+    }
+}
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+    }
 }

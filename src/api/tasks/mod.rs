@@ -122,8 +122,7 @@ impl Tasks {
     /// # Errors
     /// The store's.
     pub async fn peek(&self, id: &EntityId) -> Result<View<TaskKind>, Error> {
-        let of = id.clone();
-        self.kind.entity(id).read(move |store| query::view(store, &of)).await
+        self.kind.peek(id).await
     }
 
     /// Begins to carry out what tasks owe, what an earlier process left undone too: agents are run and ended, files are

@@ -85,6 +85,18 @@ impl Task {
         self.with(self.handle.key(key))
     }
 
+    /// Says where from: an address, and which token.
+    #[must_use]
+    pub fn from(&self, place: impl Into<String>) -> Self {
+        self.with(self.handle.from(place))
+    }
+
+    /// Has what is asked done only at this revision.
+    #[must_use]
+    pub fn expect(&self, revision: u64) -> Self {
+        self.with(self.handle.expect(revision))
+    }
+
     /// Has a verb done only if nothing that its plan told moved since.
     #[must_use]
     pub fn plan(&self, token: PlanToken) -> Self {

@@ -2,6 +2,19 @@
 
 mod access;
 mod commands;
+mod entity;
+mod events;
+mod kept;
+mod repositories;
+mod step_verbs;
+mod steps;
+mod task_content;
+mod task_verbs;
+mod tasks;
+mod templates;
+mod transcripts;
+mod webhooks;
+mod workshops;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
@@ -16,9 +29,21 @@ pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
     config.configure(health::routes);
     config.configure(metrics::routes);
     config.configure(openapi::routes);
+    config.configure(kept::routes);
+    config.configure(repositories::routes);
+    config.configure(step_verbs::routes);
+    config.configure(steps::routes);
+    config.configure(task_content::routes);
+    config.configure(task_verbs::routes);
+    config.configure(tasks::routes);
+    config.configure(templates::routes);
+    config.configure(transcripts::routes);
+    config.configure(workshops::routes);
     config.configure(docs::routes);
     config.configure(pages::routes);
     config.configure(access::routes);
+    config.configure(events::routes);
+    config.configure(webhooks::routes);
 }
 
 /// Answers what no route takes.
