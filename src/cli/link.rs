@@ -111,6 +111,12 @@ pub(super) fn named(url: &str, global: &Global) -> Outcome<Link> {
     Ok(Link { client: client(false)?, url: parsed.as_str().trim_end_matches('/').to_owned(), token, is_here: false })
 }
 
+/// There is no server to ask.
+pub(super) fn none(data: &Path) -> Stop {
+    let what = format!("no server holds {}", data.display());
+    Stop::problem("unreachable", what, "start one: restage serve; or name one: --server URL")
+}
+
 fn token_of(file: &Path) -> Outcome<String> {
     let text = fs::read_to_string(file).map_err(|error| Stop::file("reading", file, &error))?;
     let token = text.trim();
@@ -187,6 +193,11 @@ impl Link {
     /// The server can't be reached, or not any more.
     pub(super) fn broken(&self, error: &reqwest::Error) -> Failure {
         Failure::Unreachable(self.unreachable(error))
+    }
+
+    /// The server ended what should go on.
+    pub(super) fn ended(&self, why: &str) -> Failure {
+        Failure::Unreachable(Stop::problem("unreachable", format!("the server at {} is gone: {why}", self.url), ""))
     }
 
     /// The server says what is not understood here.

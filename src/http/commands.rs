@@ -53,6 +53,8 @@ pub struct CommandLine {
     pub by: String,
     /// Where they ask from.
     pub from: String,
+    /// What they may do.
+    pub role: Role,
     /// The folder it was typed in, if that is on this machine.
     pub folder: Option<PathBuf>,
     /// What the standard streams are there.

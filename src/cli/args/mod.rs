@@ -1,6 +1,7 @@
 //! The arguments as they were typed. Parsing asks the system for nothing: what is not given stays open.
 
 mod duration;
+mod events;
 mod reach;
 mod serve;
 pub mod task;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub use events::EventsArgs;
 pub use reach::Reach;
 pub use serve::ServeArgs;
 pub use task::{AgentArgs, AgentVerb, AgentsArgs, RepoVerb, TaskArgs, TierVerb};
@@ -111,6 +113,8 @@ pub enum Command {
     /// Work on tasks of workflows: take them from queues, run a command for each
     #[command(subcommand)]
     Worker(WorkerVerb),
+    /// See what happened, and what happens
+    Events(EventsArgs),
     /// Copy all data into one file, while it is in use
     #[command(after_help = "Example:\n  restage backup /mnt/backup/restage-$(date +%F).backup")]
     Backup(BackupArgs),
@@ -163,6 +167,8 @@ impl Command {
             Self::Workshop(verb) => verb.does(),
             Self::Task(args) => args.verb.does(),
             Self::Token(verb) => verb.does(),
+            Self::Worker(_) => Does::Acts,
+            Self::Events(_) => Does::Looks,
             Self::Repo(RepoVerb::Add { .. }) | Self::Backup(_) | Self::Restore(_) | Self::Serve(_) => Does::Acts,
             Self::Repo(RepoVerb::List) | Self::Template(_) | Self::Tier(_) | Self::Agent(_) => Does::Looks,
             // The tour works in a folder of its own.

@@ -18,6 +18,8 @@ pub enum Reach {
     Files,
     /// A data folder, wherever it is: a server that holds it carries the command out.
     Folder,
+    /// A server, by itself.
+    Server,
     /// A data folder of this machine that nobody holds, or one of its own.
     FreeFolder,
 }
@@ -30,6 +32,9 @@ impl Command {
             Self::Workshop(_) | Self::Task(_) | Self::Repo(_) | Self::Agent(_) | Self::Token(_) | Self::Backup(_) => {
                 Reach::Folder
             }
+            Self::Events(args) if args.follow => Reach::Server,
+            Self::Events(_) => Reach::Folder,
+            Self::Worker(_) => Reach::Server,
             Self::Restore(_) | Self::Serve(_) | Self::Verify(_) | Self::Tour(_) => Reach::FreeFolder,
         }
     }

@@ -31,7 +31,7 @@ pub enum WorkerVerb {
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
     /// The queue to take tasks from; give it again for more
-    #[arg(long, short = 'Q', value_name = "QUEUE", required = true)]
+    #[arg(long, value_name = "QUEUE", required = true)]
     pub queue: Vec<String>,
     /// The worker's name [default: the machine's name and the number of the process]
     #[arg(long, value_name = "NAME")]

@@ -78,7 +78,8 @@ impl CommandServer {
         let Cli { global, command } = cli;
         let mut output = Output::elsewhere(session, &terminal, global.json, global.quiet);
         let settings = Settings { data: self.data.clone(), by: line.by };
-        let site = Site::held(settings, self.restage.clone(), Arc::clone(session), line.folder, Some(line.from));
+        let site =
+            Site::held(settings, self.restage.clone(), Arc::clone(session), line.folder, Some(line.from), line.role);
         let done = self.runtime.block_on(dispatch(command, &global, &site, &mut output));
         end(done, &mut output).number()
     }

@@ -8,8 +8,8 @@ mod work;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use futures_util::future::{select_all, try_join_all};
-use serde_json::{Value, json};
+use futures_util::future::try_join_all;
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use super::args::{WorkerRunArgs, WorkerVerb};

@@ -4,7 +4,6 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use reqwest::Method;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep};

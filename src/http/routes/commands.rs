@@ -115,6 +115,7 @@ async fn start_command(
         caller: named(&caller),
         by: by.filter(|_| is_local).unwrap_or_else(|| caller.name.clone()),
         from: caller.from.clone(),
+        role: caller.role,
         folder: folder.filter(|_| is_local),
         terminal,
     };
