@@ -15,7 +15,7 @@ mod args;
 mod auto_save;
 #[path = "turns/baselines.rs"]
 mod baselines;
-#[path = "turns/load.rs"]
+#[path = "shared/load.rs"]
 mod load;
 #[path = "turns/ours.rs"]
 mod ours;

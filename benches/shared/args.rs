@@ -9,6 +9,8 @@ use crate::Result;
 pub(crate) struct Args {
     pub(crate) quick: bool,
     pub(crate) json: Option<PathBuf>,
+    /// Peers that can't be started here, and where they are: name, place.
+    pub(crate) peers: Vec<(String, String)>,
     dir: Option<PathBuf>,
     case: Option<String>,
 }
@@ -25,6 +27,11 @@ impl Args {
                 "--json" => args.json = Some(value()?.into()),
                 "--dir" => args.dir = Some(value()?.into()),
                 "--case" => args.case = Some(value()?),
+                "--peer" => {
+                    let value = value()?;
+                    let (name, place) = value.split_once('=').ok_or("--peer takes NAME=PLACE")?;
+                    args.peers.push((name.to_owned(), place.to_owned()));
+                }
                 // What cargo passes by itself.
                 "--bench" => {}
                 _ => return Err(format!("unknown argument {arg}: --quick, --json FILE, --dir DIR, --case NAME").into()),
@@ -36,6 +43,12 @@ impl Args {
             }
             _ => Ok(args),
         }
+    }
+
+    /// Where a peer is, if that was said.
+    #[allow(dead_code, reason = "not every bench has peers")]
+    pub(crate) fn peer(&self, name: &str) -> Option<&str> {
+        self.peers.iter().find(|(known, _)| known == name).map(|(_, place)| place.as_str())
     }
 
     pub(crate) fn wants(&self, case: &str) -> bool {

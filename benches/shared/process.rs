@@ -33,6 +33,7 @@ fn file_system(dir: &Path) -> Result<(String, String)> {
 }
 
 /// Resident memory of this process, in MiB.
+#[allow(dead_code, reason = "only one bench looks at its own memory")]
 pub(crate) fn resident_mib() -> f64 {
     field("/proc/self/status", "VmRSS:").unwrap_or_default() as f64 / 1024.0
 }

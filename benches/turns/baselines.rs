@@ -10,7 +10,8 @@ use std::thread;
 use tokio::sync::oneshot;
 
 use crate::Result;
-use crate::load::{COMMAND, Durable};
+use crate::load::Durable;
+use crate::ours::COMMAND;
 
 /// Most commands that are made durable together.
 const GROUP_MOST: usize = 4096;

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 use crate::Result;
-use crate::load::{COMMAND, Durable};
+use crate::load::Durable;
+
+/// A command: 200 bytes.
+pub(crate) const COMMAND: [u8; 200] = [b'x'; 200];
 
 /// The kind.
 #[derive(Clone, Debug)]

@@ -36,7 +36,7 @@ pub(super) fn start() {
 /// # Errors
 /// It is no level and no filter.
 pub(super) fn set(level: &str) -> Result<(), String> {
-    let filter = EnvFilter::try_new(level).map_err(|error| error.to_string())?;
+    let filter = filter(level)?;
     let asked = EnvFilter::try_from_default_env().ok();
     SET.get().map_or(Ok(()), |set| set(asked.unwrap_or(filter)))
 }
@@ -46,5 +46,19 @@ pub(super) fn set(level: &str) -> Result<(), String> {
 /// # Errors
 /// What is wrong with it.
 pub(super) fn check(level: &str) -> Result<(), String> {
-    EnvFilter::try_new(level).map(drop).map_err(|error| error.to_string())
+    filter(level).map(drop)
+}
+
+/// A level is that of this program; what it is made of says no more than warnings.
+fn filter(level: &str) -> Result<EnvFilter, String> {
+    let is_level = ["trace", "debug", "info", "warn", "error", "off"].contains(&level);
+    let text = if is_level { format!("{},restage={level}", level_of_others(level)) } else { level.to_owned() };
+    EnvFilter::try_new(text).map_err(|error| error.to_string())
+}
+
+fn level_of_others(level: &str) -> &str {
+    match level {
+        "error" | "off" => level,
+        _ => "warn",
+    }
 }

@@ -2,6 +2,7 @@
 
 mod agent;
 pub mod args;
+mod batch;
 mod call;
 mod events;
 pub mod exit;
@@ -14,6 +15,7 @@ mod maintenance;
 mod orphans;
 pub mod output;
 mod plan;
+mod queue;
 mod remote;
 mod repo;
 mod serve;
@@ -27,6 +29,7 @@ pub mod time;
 mod token;
 mod tour;
 mod worker;
+mod workflow;
 mod workshop;
 
 use std::env;
@@ -109,6 +112,10 @@ async fn dispatch(command: Command, global: &Global, site: &Site, output: &mut O
         Command::Restore(args) => maintenance::restore(&args, output).await,
         Command::Verify(args) => maintenance::verify(args, &site.settings, output).await,
         Command::Tour(args) => tour::run(&args, output).await,
+        Command::Workflow(verb) => workflow::run(verb, global, site, output).await,
+        Command::Queue(verb) => queue::run(&verb, site, output).await,
+        Command::Stuck(args) => queue::stuck(&args, site, output).await,
+        Command::Batch(verb) => batch::run(verb, global, site, output).await,
         Command::Events(args) => events::run(&args, site, output).await,
         // It has no data folder: it was done where it was typed.
         Command::Worker(_) | Command::Completions { .. } => Ok(()),

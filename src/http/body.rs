@@ -9,18 +9,17 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
-use actix_web::web::Bytes;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING};
+use actix_web::web::{Bytes, Data};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt as _;
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::problem::{Answer, Problem};
+use super::state::App;
 
 /// Largest body, where a route has no limit of its own.
 pub(in crate::http) const BODY_BYTES_MAX: usize = 1 << 20;
-/// Longest that a whole body may take to come in.
-pub(in crate::http) const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 /// Deepest that lists and objects may lie in each other.
 pub(in crate::http) const NESTING_MAX: usize = 64;
 /// Longest that is repeated of what is wrong with a body: it may hold what came from outside.
@@ -50,10 +49,11 @@ impl<T: DeserializeOwned + 'static, const MOST: usize> FromRequest for Body<T, M
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let declared = check_headers(request.headers(), MOST);
+        let within = time(request);
         let payload = payload.take();
         Box::pin(async move {
             declared?;
-            let bytes = read_all(payload, MOST).await?;
+            let bytes = read_all(payload, MOST, within?).await?;
             Ok(Self(parse(&bytes)?))
         })
     }
@@ -67,7 +67,8 @@ fn check_headers(headers: &HeaderMap, most: usize) -> Answer<()> {
         return Err(problem.hint("send it as it is, without Content-Encoding").header("Accept-Encoding", "identity"));
     }
     let mut types = headers.get_all(CONTENT_TYPE);
-    let is_empty = headers.get(CONTENT_LENGTH).is_none_or(|length| length == "0");
+    let has_length = headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+    let is_empty = !has_length && !headers.contains_key(TRANSFER_ENCODING);
     match (types.next(), types.next()) {
         (None, None) if is_empty => {}
         (Some(of), None) if of.to_str().is_ok_and(is_json) => {}
@@ -89,8 +90,14 @@ pub(in crate::http) fn is_json(of: &str) -> bool {
             .all(|part| part.eq_ignore_ascii_case("charset=utf-8") || part.eq_ignore_ascii_case("charset=\"utf-8\""))
 }
 
+/// How long a body may take to come in.
+pub(in crate::http) fn time(request: &HttpRequest) -> Answer<Duration> {
+    let app = request.app_data::<Data<App>>().ok_or_else(Problem::internal)?;
+    Ok(app.options.limits.body_time)
+}
+
 /// The whole of a body, within its limits of size and time.
-pub(in crate::http) async fn read_all(mut payload: Payload, most: usize) -> Answer<Bytes> {
+pub(in crate::http) async fn read_all(mut payload: Payload, most: usize, within: Duration) -> Answer<Bytes> {
     let read = async {
         let mut first = Bytes::new();
         let mut more = Vec::new();
@@ -111,10 +118,10 @@ pub(in crate::http) async fn read_all(mut payload: Payload, most: usize) -> Answ
         Ok(if more.is_empty() { first } else { more.into() })
     };
     let slow = || {
-        let detail = format!("the body did not come within {} s", BODY_TIME_MAX.as_secs());
+        let detail = format!("the body did not come within {} s", within.as_secs_f32());
         Problem::new(StatusCode::REQUEST_TIMEOUT, "slow_body", detail)
     };
-    tokio::time::timeout(BODY_TIME_MAX, read).await.unwrap_or_else(|_| Err(slow()))
+    tokio::time::timeout(within, read).await.unwrap_or_else(|_| Err(slow()))
 }
 
 /// What the JSON says.

@@ -8,7 +8,6 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
-use futures_util::future::{Either, LocalBoxFuture};
 
 use super::auth;
 use super::edge::Who;
@@ -34,11 +33,8 @@ impl Deref for Caller {
 
 impl Caller {
     /// Refuses who may not do what needs a role: for handlers that learn only from the body what is asked for.
-    pub(in crate::http) async fn may(&self, request: &HttpRequest, role: Role) -> Answer<()> {
-        match check_role(&self.identity, role) {
-            Ok(()) => Ok(()),
-            Err(problem) => Err(told(request, Some(&self.identity), role, problem).await),
-        }
+    pub(in crate::http) fn may(&self, request: &HttpRequest, role: Role) -> Answer<()> {
+        check_role(&self.identity, role).inspect_err(|problem| note(request, Some(&self.identity), role, problem))
     }
 }
 
@@ -58,18 +54,11 @@ macro_rules! callers {
 
         impl FromRequest for $name {
             type Error = Problem;
-            type Future = Either<Ready<Answer<Self>>, LocalBoxFuture<'static, Answer<Self>>>;
+            // Known at once: who may not ask is told so before anything is read of what they ask.
+            type Future = Ready<Answer<Self>>;
 
             fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-                match caller(request, $role) {
-                    Ok(caller) => Either::Left(ready(Ok(Self(caller)))),
-                    Err((_, problem)) if $role < Role::Reset => Either::Left(ready(Err(problem))),
-                    Err((identity, problem)) => {
-                        let request = request.clone();
-                        let refused = async move { Err(told(&request, identity.as_deref(), $role, problem).await) };
-                        Either::Right(Box::pin(refused))
-                    }
-                }
+                ready(caller(request, $role).map(Self))
             }
         }
     )*};
@@ -86,20 +75,18 @@ callers! {
     Admin: Role::Admin;
 }
 
-/// Who sent the request, if they may do what needs this role; else why not, and who it is if that is known.
-fn caller(request: &HttpRequest, role: Role) -> Result<Caller, (Option<Arc<Identity>>, Problem)> {
-    let Some(app) = request.app_data::<Data<App>>() else { return Err((None, Problem::internal())) };
-    let identity = auth::identify(app, request).map_err(|problem| (None, problem))?;
+/// Who sent the request, if they may do what needs this role.
+fn caller(request: &HttpRequest, role: Role) -> Answer<Caller> {
+    let app = request.app_data::<Data<App>>().ok_or_else(Problem::internal)?;
+    let identity = auth::identify(app, request).inspect_err(|problem| note(request, None, role, problem))?;
     request.extensions_mut().insert(Who(identity.name.clone()));
     let checked = check_role(&identity, role).and_then(|()| {
         // What only says what would be done goes nowhere yet.
         let goes_back = role == Role::Reset && !request.method().is_safe() && !request.path().ends_with("/plan");
         if goes_back { auth::count_going_back(app, request, &identity) } else { Ok(()) }
     });
-    match checked {
-        Ok(()) => Ok(Caller { from: from(request, Some(&identity)), identity }),
-        Err(problem) => Err((Some(identity), problem)),
-    }
+    checked.inspect_err(|problem| note(request, Some(&identity), role, problem))?;
+    Ok(Caller { from: from(request, Some(&identity)), identity })
 }
 
 fn check_role(identity: &Identity, role: Role) -> Answer<()> {
@@ -111,20 +98,30 @@ fn check_role(identity: &Identity, role: Role) -> Answer<()> {
     Err(problem.hint("call with a token of that role"))
 }
 
-/// Puts a refusal into the audit, where it was about going back or about more.
-async fn told(request: &HttpRequest, identity: Option<&Identity>, role: Role, problem: Problem) -> Problem {
+/// A call that was refused, and that the audit is to tell of.
+struct Refused {
+    by: String,
+    from: String,
+    why: String,
+}
+
+/// Has the audit tell of a refusal, where it was about going back or about more.
+fn note(request: &HttpRequest, identity: Option<&Identity>, role: Role, problem: &Problem) {
     // Who shows nothing tried nothing.
     if role < Role::Reset || problem.code() == "token_missing" {
-        return problem;
+        return;
     }
-    let Some(app) = request.app_data::<Data<App>>() else { return problem };
-    let by = identity.map_or("unknown", |identity| identity.name.as_str());
+    let by = identity.map_or("unknown", |identity| identity.name.as_str()).to_owned();
+    request.extensions_mut().insert(Refused { by, from: from(request, identity), why: problem.to_string() });
+}
+
+/// Puts a refusal into the audit, if it belongs there, before it is answered.
+pub(in crate::http) async fn audit_refusal(app: &App, request: &HttpRequest) {
+    let Some(Refused { by, from, why }) = request.extensions_mut().remove() else { return };
     let call = format!("{} {}", request.method(), request.path());
-    let access = app.access.by(by).from(from(request, identity));
-    if let Err(error) = access.denied(&call, &problem.to_string()).await {
+    if let Err(error) = app.access.by(by).from(from).denied(&call, &why).await {
         tracing::warn!(%error, "a refused call is not in the audit");
     }
-    problem
 }
 
 /// The address that is seen, and what was shown.

@@ -18,9 +18,9 @@ use actix_web::{HttpMessage as _, HttpResponse};
 use futures_util::FutureExt as _;
 
 use super::auth::{self, Quota};
-use super::pages;
 use super::problem::{self, Answer, Problem};
 use super::state::App;
+use super::{caller, pages};
 use crate::api::Stopwatch;
 
 /// The header that names a request in the log.
@@ -82,12 +82,15 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
             ServiceResponse::new(request, problem.response(&id)).map_into_right_body()
         }
         Ok(Ok(answer)) => answer.map_into_left_body(),
-        Ok(Err(error)) => return Err(prepared(&problem_of_error(&error), &id)),
+        Ok(Err(error)) => return Err(failed(&app, &method, &id, &problem_of_error(&error), watch.time())),
         Err(_) => {
             tracing::error!(%method, request_id = %id, "a handler panicked: this is a defect");
-            return Err(prepared(&Problem::internal(), &id));
+            return Err(failed(&app, &method, &id, &Problem::internal(), watch.time()));
         }
     };
+    if answer.status().is_client_error() {
+        caller::audit_refusal(&app, answer.request()).await;
+    }
     record(&app, &answer, &method, &id, watch.time());
     Ok(dressed(answer, &id))
 }
@@ -163,7 +166,8 @@ fn of_status(status: StatusCode, detail: Option<String>) -> Problem {
 }
 
 /// An error that carries its answer, for where there is no request any more to answer.
-fn prepared(problem: &Problem, id: &str) -> actix_web::Error {
+fn failed(app: &App, method: &Method, id: &str, problem: &Problem, took: Duration) -> actix_web::Error {
+    note(app, method, None, problem.status().as_u16(), id, "-", took);
     let mut answer = problem.response(id);
     dress(answer.headers_mut(), id);
     InternalError::from_response("answered", answer).into()
@@ -206,16 +210,82 @@ fn made_id() -> Arc<str> {
     id.into()
 }
 
-/// The figures, and the line in the log: of the route, not the path, and never of what was sent.
+/// Notes an answer, by its route: never the path, and never what was sent.
 fn record<B>(app: &App, answer: &ServiceResponse<B>, method: &Method, id: &str, took: Duration) {
     let request = answer.request();
     let route = request.match_pattern();
-    let route = route.as_deref().unwrap_or("none");
-    let status = answer.status().as_u16();
+    let extensions = request.extensions();
+    let who = extensions.get::<Who>().map_or("-", |who| who.0.as_str());
+    note(app, method, route.as_deref(), answer.status().as_u16(), id, who, took);
+}
+
+/// The figures, and the line in the log.
+fn note(app: &App, method: &Method, route: Option<&str>, status: u16, request_id: &str, who: &str, took: Duration) {
+    let route = route.unwrap_or("none");
     app.metrics.request(method, route, status, took);
-    if tracing::enabled!(tracing::Level::INFO) {
-        let extensions = request.extensions();
-        let who = extensions.get::<Who>().map_or("-", |who| who.0.as_str());
-        tracing::info!(%method, route, status, us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX), request_id = id, who, "request");
+    let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    tracing::info!(%method, route, status, us, request_id, who, "request");
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
+    use actix_web::web;
+
+    use super::*;
+    use crate::api::Restage;
+    use crate::http::{ServerOptions, openapi};
+
+    async fn panics() -> HttpResponse {
+        panic!("as a defect would")
+    }
+
+    #[actix_web::test]
+    async fn a_panic_is_a_problem_and_nothing_else_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let restage = Restage::open(folder.path().join("data")).await.unwrap();
+        let address = ([127, 0, 0, 1], 80).into();
+        let app = App::new(restage.clone(), ServerOptions::default(), openapi::document(), address).await.unwrap();
+        let (metrics, under_way) = (app.metrics.clone(), Arc::clone(&app.under_way));
+        let service = actix_web::App::new().app_data(Data::new(app.clone()));
+        let service = service.route("/panics", web::get().to(panics)).wrap(from_fn(pass));
+        let service = init_service(service).await;
+        for _ in 0..2 {
+            let request = TestRequest::get().uri("/panics").insert_header(("host", "127.0.0.1")).to_request();
+            let request = actix_web::dev::Service::call(&service, request).await;
+            let answer = request.unwrap_err().error_response();
+            assert_eq!(
+                (answer.status(), &answer.headers()[header::CONTENT_TYPE]),
+                (StatusCode::INTERNAL_SERVER_ERROR, &HeaderValue::from_static(problem::MEDIA_TYPE))
+            );
+            assert!(answer.headers().contains_key(REQUEST_ID));
+        }
+        assert_eq!(under_way.load(Ordering::Acquire), 0);
+        let figures = metrics.render(&app);
+        assert!(figures.contains("method=\"GET\",route=\"none\",status=\"500\"} 2"), "{figures}");
+        let request = TestRequest::get().uri("/nothing").insert_header(("host", "127.0.0.1")).to_request();
+        let answer = call_service(&service, request).await;
+        let problem: serde_json::Value = read_body_json(answer).await;
+        assert_eq!(problem["code"], "no_such_route");
+        restage.shutdown().await.unwrap();
+    }
+
+    #[test]
+    fn ids_of_requests_are_taken_only_in_a_form_that_can_go_into_logs() {
+        for (given, is_taken) in [
+            ("abc-1.2_3", true),
+            (&"x".repeat(64), true),
+            (&"x".repeat(65), false),
+            ("", false),
+            ("a b", false),
+            ("a\"b", false),
+            ("\u{e9}", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(REQUEST_ID, HeaderValue::from_bytes(given.as_bytes()).unwrap());
+            assert_eq!(&*request_id(&headers) == given, is_taken, "{given}");
+        }
+        assert_ne!(request_id(&HeaderMap::new()), request_id(&HeaderMap::new()));
     }
 }

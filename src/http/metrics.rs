@@ -115,7 +115,7 @@ impl Metrics {
     }
 
     /// All figures, as text.
-    fn render(&self, app: &App) -> String {
+    pub(in crate::http) fn render(&self, app: &App) -> String {
         self.look(app);
         self.0.handle.render()
     }
@@ -216,7 +216,7 @@ pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
 #[utoipa::path(
     operation_id = "metrics",
     tag = "server",
-    security(("token" = ["read"]), ("session" = ["read"])),
+    security(("token" = ["read"])),
     responses((status = 200, description = "The figures.", content_type = "text/plain", body = String))
 )]
 #[get("/metrics")]

@@ -1,12 +1,16 @@
 //! The OpenAPI document, made of the handlers themselves, and its page.
 
+use std::collections::HashMap;
+
 use actix_web::HttpResponse;
 use actix_web::get;
 use actix_web::web::{Bytes, Data};
 use utoipa::OpenApi as _;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{OpenApi, Ref, RefOr, Response, ResponseBuilder};
 use utoipa_actix_web::AppExt as _;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -65,8 +69,31 @@ fn complete(document: &mut OpenApi) {
     components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     for item in document.paths.paths.values_mut() {
         let all = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
-        all.into_iter().flatten().for_each(refuse);
+        for operation in all.into_iter().flatten() {
+            sign_in(operation);
+            refuse(operation);
+        }
     }
+}
+
+/// Adds that what a token opens, a session opens too.
+fn sign_in(operation: &mut Operation) {
+    let of = serde_json::to_value(&operation.security).unwrap_or_default();
+    let roles = of.pointer("/0/token").and_then(|roles| serde_json::from_value::<Vec<String>>(roles.clone()).ok());
+    if let (Some(security), Some(roles)) = (&mut operation.security, roles) {
+        security.push(SecurityRequirement::new("session", roles));
+    }
+}
+
+/// The methods of every path, as the header `Allow` has them.
+pub(in crate::http) fn allowed(document: &[u8]) -> HashMap<String, String> {
+    let document: serde_json::Value = serde_json::from_slice(document).unwrap_or_default();
+    let paths = document["paths"].as_object().into_iter().flatten();
+    let methods = |item: &serde_json::Value| {
+        let methods = item.as_object().into_iter().flatten().map(|(method, _)| method.to_uppercase());
+        methods.collect::<Vec<_>>().join(", ")
+    };
+    paths.map(|(path, item)| (path.clone(), methods(item))).collect()
 }
 
 /// Declares the refusals that an operation can meet.

@@ -34,6 +34,8 @@ pub struct ServerOptions {
 pub struct Limits {
     /// Longest that the head of a request may take to come in.
     pub head_time: Duration,
+    /// Longest that the body of a request may take to come in.
+    pub body_time: Duration,
     /// How long a connection is kept open that nothing is asked on.
     pub keep_alive: Duration,
     /// Most connections of one thread; more wait to be taken.
@@ -52,6 +54,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             head_time: Duration::from_secs(5),
+            body_time: Duration::from_secs(30),
             keep_alive: Duration::from_secs(75),
             connections_per_worker: 8_192,
             requests: 4_096,

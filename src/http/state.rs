@@ -1,5 +1,6 @@
 //! What every handler has at hand.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -9,9 +10,10 @@ use tokio::sync::watch;
 
 use super::auth::Gate;
 use super::metrics::Metrics;
+use super::openapi;
 use super::options::{Adjustable, ServerOptions};
 use super::streams::Streams;
-use crate::api::{Access, Error, Restage, TaskOptions, Tasks, Timestamp, WebhookHosts, Webhooks, Workshops};
+use crate::api::{Access, Batches, Error, Restage, TaskOptions, Tasks, Timestamp, WebhookHosts, Webhooks, Workflows, Workshops};
 
 /// What every handler has at hand. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -19,12 +21,16 @@ pub(in crate::http) struct App {
     pub(in crate::http) restage: Restage,
     pub(in crate::http) workshops: Workshops,
     pub(in crate::http) tasks: Tasks,
+    pub(in crate::http) workflows: Workflows,
+    pub(in crate::http) batches: Batches,
     pub(in crate::http) access: Access,
     pub(in crate::http) webhooks: Webhooks,
     pub(in crate::http) streams: Arc<Streams>,
     pub(in crate::http) gate: Arc<Gate>,
     pub(in crate::http) options: Arc<ServerOptions>,
     pub(in crate::http) life: Life,
+    /// The methods of every route, as `Allow` has them.
+    pub(in crate::http) allowed: Arc<HashMap<String, String>>,
     /// The OpenAPI document.
     pub(in crate::http) document: Bytes,
     pub(in crate::http) metrics: Metrics,
@@ -47,9 +53,12 @@ impl App {
             webhooks: restage.webhooks(hosts(&options.adjustable))?,
             streams: Streams::new(&options.limits),
             workshops: restage.workshops()?,
+            workflows: restage.workflows()?,
+            batches: restage.batches()?,
             tasks: restage.tasks(TaskOptions::default())?,
             restage,
             life: Life::default(),
+            allowed: Arc::new(openapi::allowed(&document)),
             document,
             metrics: Metrics::new(),
             under_way: Arc::default(),

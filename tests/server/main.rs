@@ -6,7 +6,15 @@
 mod auth;
 mod browser;
 mod core;
+mod limits;
+mod metrics;
 mod openapi;
+mod program;
 mod roles;
 mod secrets;
+mod serve;
+mod settings;
+mod systemd;
+mod tls;
+mod wire;
 mod world;

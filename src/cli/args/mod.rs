@@ -8,6 +8,7 @@ pub mod task;
 mod template;
 pub mod token;
 mod worker;
+pub mod workflow;
 pub mod workshop;
 
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ pub use task::{AgentArgs, AgentVerb, AgentsArgs, RepoVerb, TaskArgs, TierVerb};
 pub use template::TemplateVerb;
 pub use token::{CreateArgs, LinkArgs, TokenVerb};
 pub use worker::{RunArgs as WorkerRunArgs, WorkerVerb};
+use workflow::{BatchVerb, QueueVerb, StuckArgs, WorkflowVerb};
 use workshop::WorkshopVerb;
 
 const EXAMPLES: &str = "\
@@ -110,6 +112,17 @@ pub enum Command {
     /// Say who may call the server: tokens for programs, links for browsers
     #[command(subcommand)]
     Token(TokenVerb),
+    /// Work on workflows: gates, tasks that workers take from queues, taken back to any gate
+    #[command(subcommand, visible_alias = "wf")]
+    Workflow(WorkflowVerb),
+    /// Look at the queues that workers take tasks from
+    #[command(subcommand)]
+    Queue(QueueVerb),
+    /// Find what does not go on by itself, and the command that cures it
+    Stuck(StuckArgs),
+    /// Take many back at once
+    #[command(subcommand)]
+    Batch(BatchVerb),
     /// Work on tasks of workflows: take them from queues, run a command for each
     #[command(subcommand)]
     Worker(WorkerVerb),
@@ -168,6 +181,9 @@ impl Command {
             Self::Task(args) => args.verb.does(),
             Self::Token(verb) => verb.does(),
             Self::Worker(_) => Does::Acts,
+            Self::Workflow(verb) => verb.does(),
+            Self::Batch(verb) => verb.does(),
+            Self::Queue(_) | Self::Stuck(_) => Does::Looks,
             Self::Events(_) => Does::Looks,
             Self::Repo(RepoVerb::Add { .. }) | Self::Backup(_) | Self::Restore(_) | Self::Serve(_) => Does::Acts,
             Self::Repo(RepoVerb::List) | Self::Template(_) | Self::Tier(_) | Self::Agent(_) => Does::Looks,

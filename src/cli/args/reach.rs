@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::task::{NewArgs as NewTaskArgs, TaskVerb};
+use super::workflow::{AddArgs, StartArgs, WorkflowVerb};
 use super::workshop::{
     ArtifactArgs, ExportArgs, ImportArgs, NewArgs as NewWorkshopArgs, SaveArgs, SayArgs, WorkshopVerb,
 };
@@ -32,6 +33,8 @@ impl Command {
             Self::Workshop(_) | Self::Task(_) | Self::Repo(_) | Self::Agent(_) | Self::Token(_) | Self::Backup(_) => {
                 Reach::Folder
             }
+            Self::Workflow(WorkflowVerb::Template(_)) => Reach::Files,
+            Self::Workflow(_) | Self::Queue(_) | Self::Stuck(_) | Self::Batch(_) => Reach::Folder,
             Self::Events(args) if args.follow => Reach::Server,
             Self::Events(_) => Reach::Folder,
             Self::Worker(_) => Reach::Server,
@@ -42,9 +45,8 @@ impl Command {
     /// What a caller has to be allowed to have it done.
     pub fn role(&self, dry_run: bool) -> Role {
         match self {
-            Self::Token(_) | Self::Backup(_) | Self::Restore(_) | Self::Serve(_) | Self::Repo(RepoVerb::Add { .. }) => {
-                Role::Admin
-            }
+            Self::Token(_) | Self::Backup(_) | Self::Restore(_) | Self::Serve(_) => Role::Admin,
+            Self::Repo(RepoVerb::Add { .. }) => Role::Admin,
             _ => match self.does() {
                 Does::Looks => Role::Read,
                 Does::GoesBack if dry_run => Role::Read,
@@ -73,6 +75,8 @@ impl Command {
                 }
                 _ => None,
             },
+            Self::Workflow(WorkflowVerb::Start(StartArgs { template, .. })) => named(template),
+            Self::Workflow(WorkflowVerb::Add(AddArgs { input_file, .. })) => input_file.clone(),
             _ => None,
         };
         read.into_iter().collect()

@@ -115,6 +115,8 @@ async fn begin(
     options.commands = Some(Arc::new(CommandServer::new(restage.clone(), settings.data.clone())));
     let server = Server::start(restage.clone(), options, listener).await.map_err(unstartable)?;
     tasks.serve();
+    restage.workflows()?.serve();
+    restage.batches()?.serve();
     let token = access.local_token()?.ok_or_else(|| Stop::problem("internal", "a server has one local token", ""))?;
     let held = Held::write(&settings.data, &local_url(&server), token.reveal())
         .map_err(|error| Stop::file("writing", &settings.data.join(held::FILE), &error))?;

@@ -93,7 +93,7 @@ async fn import_transcript(
     payload: Payload,
 ) -> Answer<Json<ImportedTranscript>> {
     check_headers(&request)?;
-    let bytes = read_all(payload.into_inner(), TRANSCRIPT_BYTES_MAX).await?;
+    let bytes = read_all(payload.into_inner(), TRANSCRIPT_BYTES_MAX, app.options.limits.body_time).await?;
     let read = actix_web::web::block(move || transcript::read(&bytes)).await.map_err(|_| Problem::internal())?;
     let messages = read.map_err(|error| unreadable(&error))?;
     let workshop = Terms::default().handle(&app.workshops.get(&at.id), &caller);

@@ -5,9 +5,6 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 
-/// A command: 200 bytes.
-pub(crate) const COMMAND: [u8; 200] = [b'x'; 200];
-
 /// What makes a caller's command durable.
 pub(crate) trait Durable: Send + Sync + 'static {
     /// Returns when the `number`-th command of this caller is durable.
