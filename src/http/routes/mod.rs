@@ -1,6 +1,7 @@
 //! All routes: a file for each resource, a line for each file.
 
 mod access;
+mod commands;
 mod batches;
 mod client;
 mod entity;
@@ -33,6 +34,7 @@ use super::{docs, health, metrics, openapi, pages};
 
 /// Everything the server answers to.
 pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
+    config.configure(commands::routes);
     config.configure(health::routes);
     config.configure(metrics::routes);
     config.configure(openapi::routes);
