@@ -5,5 +5,6 @@
 mod conversation;
 mod folders;
 mod program;
+mod served;
 mod tasks;
 mod transcripts;

@@ -81,12 +81,18 @@ fn good() -> Value {
 async fn a_worker_claims_beats_and_hands_in_and_the_workflow_goes_on_to_where_a_person_is_needed() {
     let desk = Desk::new().await;
     let first = desk.claim().await;
-    assert_eq!((&first["workflow"], &first["task_id"], &first["attempt"]), (&json!("w"), &json!("0-fe-5-1"), &json!(1)));
+    assert_eq!(
+        (&first["workflow"], &first["task_id"], &first["attempt"]),
+        (&json!("w"), &json!("0-fe-5-1"), &json!(1))
+    );
     assert!(first.to_string().contains("\"size\":1.50") || first["input"]["size"] == 1.5, "{first}");
     let beat = desk.post("/v1/leases/heartbeat", json!({ "lease": first["lease"], "progress": "half" })).await;
     assert!(beat.json()["lease_until"].is_string());
     let task = desk.get("/v1/workflows/w/tasks/0-fe-5-1").await;
-    assert_eq!((&task["status"], &task["worker"], &task["progress"]), (&json!("leased"), &json!("fe-1"), &json!("half")));
+    assert_eq!(
+        (&task["status"], &task["worker"], &task["progress"]),
+        (&json!("leased"), &json!("fe-1"), &json!("half"))
+    );
     assert_eq!(desk.finish(&first, good()).await.json()["outcome"], "landed");
     let again = desk.finish(&first, good()).await.json();
     assert_eq!(again["outcome"], "already_landed");
@@ -95,7 +101,10 @@ async fn a_worker_claims_beats_and_hands_in_and_the_workflow_goes_on_to_where_a_
     assert_eq!(desk.finish(&second, unsafe_result).await.json()["outcome"], "tried_again");
     desk.post("/v1/workflows/w/tasks/0-fe-5-2/cancel", json!({ "reason": "not needed" })).await;
     let workflow = desk.get("/v1/workflows/w").await;
-    assert_eq!((&workflow["status"], &workflow["gate"], &workflow["phase"]), (&json!("waiting"), &json!(1), &json!("shipping")));
+    assert_eq!(
+        (&workflow["status"], &workflow["gate"], &workflow["phase"]),
+        (&json!("waiting"), &json!(1), &json!("shipping"))
+    );
     let seen = &workflow["gates"][1]["results_digest"];
     let approved = desk.post("/v1/workflows/w/approve", json!({ "gate": "shipped", "seen": seen })).await;
     assert_eq!(approved.status, 200, "{approved:?}");
@@ -119,7 +128,10 @@ async fn a_result_after_a_reset_is_refused_with_its_number_and_adopted_over_http
     let late = desk.finish(&grant, good()).await.problem(409, "stale_generation");
     let orphan = late["orphan"].as_u64().unwrap();
     let kept = desk.get("/v1/workflows/w/late-results").await;
-    assert_eq!((&kept["items"][0]["orphan"], &kept["items"][0]["result"]["agent_id"]), (&json!(orphan), &json!("agent-7")));
+    assert_eq!(
+        (&kept["items"][0]["orphan"], &kept["items"][0]["result"]["agent_id"]),
+        (&json!(orphan), &json!("agent-7"))
+    );
     let shown = desk.get(&format!("/v1/workflows/w/orphans/{orphan}")).await;
     assert_eq!(shown["command"]["task_id"], "0-fe-5-1");
     assert!(desk.get("/v1/orphans").await["items"].as_array().unwrap().iter().any(|one| one["kind"] == "workflow"));

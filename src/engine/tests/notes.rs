@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Decision, Entity, EntityId, Fate, Generation, Inherit, Input, Owes, Plan, PlanLine, Read, Rejection, StageId, Target,
-    Timestamp, Verb,
+    Decision, Entity, EntityId, Fate, Generation, Inherit, Input, Owes, Plan, PlanLine, Read, Rejection, StageId,
+    Target, Timestamp, Verb,
 };
 use crate::engine::{
     Answer, Ask, EngineOptions, Failure, Instance, PageRange, Receipt, Request, Terms, View, next_sweep, query,

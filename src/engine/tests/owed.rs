@@ -91,5 +91,9 @@ fn what_an_undo_puts_back_owes_again_and_is_woken_again() {
     let timers = query::timers(desk.store.as_ref(), None, 10).unwrap();
     assert!(timers.iter().any(|timer| timer.key == "remind" && timer.due == desk.now().after(Duration::from_secs(60))));
     desk.ask(Ask::Undo(None)).unwrap();
-    assert_eq!(query::owed::<Notes>(desk.store.as_ref(), 10).unwrap().len(), 1, "the undo of the undo owes nothing new");
+    assert_eq!(
+        query::owed::<Notes>(desk.store.as_ref(), 10).unwrap().len(),
+        1,
+        "the undo of the undo owes nothing new"
+    );
 }
