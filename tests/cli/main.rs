@@ -6,4 +6,5 @@ mod conversation;
 mod folders;
 mod program;
 mod tasks;
+mod tokens;
 mod transcripts;

@@ -6,6 +6,7 @@
 mod auth;
 mod browser;
 mod core;
+mod going_back;
 mod limits;
 mod metrics;
 mod openapi;
