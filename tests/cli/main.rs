@@ -7,4 +7,5 @@ mod folders;
 mod program;
 mod served;
 mod tasks;
+mod tokens;
 mod transcripts;

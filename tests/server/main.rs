@@ -10,6 +10,7 @@ mod client;
 mod core;
 mod entity;
 mod events;
+mod going_back;
 mod limits;
 mod metrics;
 mod openapi;
