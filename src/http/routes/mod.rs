@@ -1,8 +1,8 @@
 //! All routes: a file for each resource, a line for each file.
 
 mod access;
-mod commands;
 mod batches;
+mod commands;
 mod entity;
 mod events;
 mod kept;
