@@ -23,7 +23,10 @@ fn often() -> ServerOptions {
 async fn the_client_is_served_with_what_tells_one_version_from_another() {
     let world = World::new().await;
     let first = world.get("/client/restage.js").await;
-    assert_eq!((first.status, first.headers["content-type"].to_str().unwrap()), (200, "text/javascript; charset=utf-8"));
+    assert_eq!(
+        (first.status, first.headers["content-type"].to_str().unwrap()),
+        (200, "text/javascript; charset=utf-8")
+    );
     assert!(first.text.contains("export class Restage"));
     let again = world.ask(Method::GET, "/client/restage.js").header("if-none-match", &first.headers["etag"]);
     let again = answered(again).await;
@@ -43,7 +46,9 @@ async fn the_javascript_client_does_what_it_says() {
     let token = world.token(Role::Admin).await;
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/client");
     let mut command = tokio::process::Command::new("node");
-    command.args(["--test", "--test-reporter=tap"]).args(["auto_save", "events", "requests"].map(|name| tests.join(format!("{name}.test.mjs"))));
+    command
+        .args(["--test", "--test-reporter=tap"])
+        .args(["auto_save", "events", "requests"].map(|name| tests.join(format!("{name}.test.mjs"))));
     command.env("RESTAGE_TEST_URL", world.url("")).env("RESTAGE_TEST_TOKEN", token);
     let output = command.stdin(Stdio::null()).output().await.unwrap();
     let said = String::from_utf8_lossy(&output.stdout);

@@ -137,7 +137,8 @@ async fn from_every_event_on_the_stream_has_all_that_comes_after() {
     let path = format!("/v1/events?after={}", begin.position());
     let all = Following::begin(world.ask_as(&token, Method::GET, &path)).await.0.take(6).await;
     for (count, block) in all.iter().enumerate().take(5) {
-        let by_header = world.ask_as(&token, Method::GET, "/v1/events?after=now").header("last-event-id", block.position());
+        let by_header =
+            world.ask_as(&token, Method::GET, "/v1/events?after=now").header("last-event-id", block.position());
         let rest = Following::begin(by_header).await.0.take(5 - count).await;
         assert_eq!(rest, all[count + 1..], "after {block:?}");
     }
@@ -152,7 +153,11 @@ async fn from_every_event_on_the_stream_has_all_that_comes_after() {
 async fn an_offset_that_the_log_does_not_have_is_answered_with_the_present_one() {
     let world = World::new().await;
     let token = world.token(Role::Write).await;
-    for (path, last) in [("/v1/events?after=99999999.1", None), ("/v1/events", Some("18446744073709551615")), ("/v1/events", Some("of another server"))] {
+    for (path, last) in [
+        ("/v1/events?after=99999999.1", None),
+        ("/v1/events", Some("18446744073709551615")),
+        ("/v1/events", Some("of another server")),
+    ] {
         let mut ask = world.ask_as(&token, Method::GET, path);
         if let Some(last) = last {
             ask = ask.header("last-event-id", last);

@@ -189,9 +189,13 @@ async fn events_are_delivered_signed_and_in_order() {
 #[tokio::test]
 async fn a_receiver_that_fails_gets_all_of_it_later_and_in_order() {
     let (world, token) = world().await;
-    let failing = ["HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n", "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"];
+    let failing = [
+        "HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n",
+    ];
     let receiver = Receiver::new(&failing).await;
-    make(&world, &token, json!({ "id": "chat", "url": receiver.url(), "events": { "types": ["workshop.created"] } })).await;
+    make(&world, &token, json!({ "id": "chat", "url": receiver.url(), "events": { "types": ["workshop.created"] } }))
+        .await;
     create_workshop(&world.restage, "a").await;
     let taken = receiver.taken(1).await;
     create_workshop(&world.restage, "b").await;
@@ -208,7 +212,8 @@ async fn a_receiver_that_fails_gets_all_of_it_later_and_in_order() {
 async fn a_server_that_was_stopped_goes_on_where_it_was() {
     let (world, token) = world().await;
     let receiver = Receiver::new(&[]).await;
-    make(&world, &token, json!({ "id": "chat", "url": receiver.url(), "events": { "types": ["workshop.created"] } })).await;
+    make(&world, &token, json!({ "id": "chat", "url": receiver.url(), "events": { "types": ["workshop.created"] } }))
+        .await;
     create_workshop(&world.restage, "a").await;
     receiver.taken(1).await;
     world.take_server().stop().await.unwrap();
@@ -237,13 +242,33 @@ async fn a_server_that_was_stopped_goes_on_where_it_was() {
 
 #[tokio::test]
 async fn no_webhook_leads_to_where_it_should_not() {
-    let world = World::with(Options::default(), options(&["example.org", "127.0.0.1", "169.254.169.254", "[::1]", "localhost"], &[])).await;
+    let world = World::with(
+        Options::default(),
+        options(&["example.org", "127.0.0.1", "169.254.169.254", "[::1]", "localhost"], &[]),
+    )
+    .await;
     let token = world.token(Role::Admin).await;
     for url in [
-        "http://example.org/", "https://example.com/", "https://127.0.0.1/", "https://0x7f.1/", "https://2130706433/",
-        "https://[::1]/", "https://[::ffff:127.0.0.1]/", "https://169.254.169.254/latest/meta-data/", "file:///etc/passwd",
-        "gopher://example.org/", "ext::sh -c id", "ssh://-oProxyCommand=id/", "https://user:pass@example.org/", "javascript:alert(1)",
-        "", "https://", "https://example.org/#x", "https://example.org\u{0}/", "https://exa\nmple.com/", &format!("https://example.org/{}", "x".repeat(3_000)),
+        "http://example.org/",
+        "https://example.com/",
+        "https://127.0.0.1/",
+        "https://0x7f.1/",
+        "https://2130706433/",
+        "https://[::1]/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://169.254.169.254/latest/meta-data/",
+        "file:///etc/passwd",
+        "gopher://example.org/",
+        "ext::sh -c id",
+        "ssh://-oProxyCommand=id/",
+        "https://user:pass@example.org/",
+        "javascript:alert(1)",
+        "",
+        "https://",
+        "https://example.org/#x",
+        "https://example.org\u{0}/",
+        "https://exa\nmple.com/",
+        &format!("https://example.org/{}", "x".repeat(3_000)),
     ] {
         let made = make(&world, &token, json!({ "id": "chat", "url": url })).await;
         assert!(matches!(made.status, 413 | 422), "{url}: {} {}", made.status, made.text);
