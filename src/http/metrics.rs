@@ -146,7 +146,7 @@ impl Metrics {
             self.gauge("restage_index_behind_bytes", &[]).set(log.overlay_bytes as f64);
             self.gauge("restage_disk_full", &[]).set(f64::from(u8::from(log.full)));
         }
-        self.gauge("restage_http_requests_under_way", &[]).set(app.under_way.load(Ordering::Relaxed) as f64);
+        self.gauge("restage_http_requests_under_way", &[]).set(app.requests.under_way.load(Ordering::Relaxed) as f64);
         self.gauge("restage_event_streams", &[]).set(app.streams.count() as f64);
         let process = Process::look();
         self.gauge("process_resident_memory_bytes", &[]).set(process.resident_bytes as f64);

@@ -13,7 +13,7 @@ use super::metrics::Metrics;
 use super::openapi;
 use super::options::{Adjustable, ServerOptions};
 use super::streams::Streams;
-use crate::api::{Access, Error, Restage, TaskOptions, Tasks, Timestamp, WebhookHosts, Webhooks, Workshops};
+use crate::api::{Access, Batches, Error, Restage, TaskOptions, Tasks, Timestamp, WebhookHosts, Webhooks, Workflows, Workshops};
 
 /// What every handler has at hand. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub(in crate::http) struct App {
     pub(in crate::http) restage: Restage,
     pub(in crate::http) workshops: Workshops,
     pub(in crate::http) tasks: Tasks,
+    pub(in crate::http) workflows: Workflows,
+    pub(in crate::http) batches: Batches,
     pub(in crate::http) access: Access,
     pub(in crate::http) webhooks: Webhooks,
     pub(in crate::http) streams: Arc<Streams>,
@@ -32,8 +34,7 @@ pub(in crate::http) struct App {
     /// The OpenAPI document.
     pub(in crate::http) document: Bytes,
     pub(in crate::http) metrics: Metrics,
-    /// Requests that are being handled.
-    pub(in crate::http) under_way: Arc<AtomicUsize>,
+    pub(in crate::http) requests: Arc<Requests>,
     adjustable: watch::Sender<Arc<Adjustable>>,
 }
 
@@ -51,13 +52,15 @@ impl App {
             webhooks: restage.webhooks(hosts(&options.adjustable))?,
             streams: Streams::new(&options.limits),
             workshops: restage.workshops()?,
+            workflows: restage.workflows()?,
+            batches: restage.batches()?,
             tasks: restage.tasks(TaskOptions::default())?,
             restage,
             life: Life::default(),
             allowed: Arc::new(openapi::allowed(&document)),
             document,
             metrics: Metrics::new(),
-            under_way: Arc::default(),
+            requests: Arc::default(),
             adjustable: watch::Sender::new(Arc::new(options.adjustable.clone())),
             options: Arc::new(options),
         })
@@ -82,6 +85,15 @@ impl App {
         self.webhooks.allow(hosts(&adjustable));
         self.adjustable.send_replace(Arc::new(adjustable));
     }
+}
+
+/// Requests, counted.
+#[derive(Debug, Default)]
+pub(in crate::http) struct Requests {
+    /// Those that are being handled.
+    pub(in crate::http) under_way: AtomicUsize,
+    /// Those that were given up before they were answered: by the server at its end, or because the caller went away.
+    pub(in crate::http) given_up: AtomicUsize,
 }
 
 /// Where webhooks may be sent to.

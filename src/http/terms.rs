@@ -10,7 +10,7 @@ use super::caller::Caller;
 use super::problem::{Answer, Problem};
 use super::state::App;
 use super::wire::Why;
-use crate::api::{Entity, EntityId, Handle, PlanToken, Task, Workshop, limits};
+use crate::api::{Batch, Entity, EntityId, Handle, PlanToken, Task, Workflow, Workshop, limits};
 
 /// The header that gives a request a key.
 pub(in crate::http) const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -68,6 +68,8 @@ macro_rules! asked {
 asked!(Handle<E>, E: Entity);
 asked!(Workshop);
 asked!(Task);
+asked!(Workflow);
+asked!(Batch);
 
 impl Terms {
     /// The handle, asked by this caller under these terms.

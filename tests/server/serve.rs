@@ -241,7 +241,7 @@ async fn drafts_are_written_down_before_it_ends() {
     let restage = Restage::open(place.data()).await.unwrap();
     let conversation = restage.workshops().unwrap().get(&id).conversation(&step).await.unwrap();
     assert_eq!(conversation.len(), 1);
-    assert_eq!(conversation[0].content, "water the roses");
+    assert_eq!(conversation[0].message.content, "water the roses");
     restage.shutdown().await.unwrap();
 }
 

@@ -111,6 +111,8 @@ async fn begin(
     let tasks = restage.tasks(TaskOptions::default().agents(agents.config))?;
     let server = Server::start(restage.clone(), config.options.clone(), listener).await.map_err(unstartable)?;
     tasks.serve();
+    restage.workflows()?.serve();
+    restage.batches()?.serve();
     let token = access.local_token()?.ok_or_else(|| Stop::problem("internal", "a server has one local token", ""))?;
     let held = Held::write(&settings.data, &local_url(&server), token.reveal())
         .map_err(|error| Stop::file("writing", &settings.data.join(held::FILE), &error))?;
@@ -255,11 +257,12 @@ fn reload(server: &RunningServer, config: Config, fresh: Outcome<Config>) -> Con
         }
     };
     let (taken, waiting): (Vec<_>, Vec<_>) = config.moved(&fresh).into_iter().partition(|key| key.is_live);
-    if let Err(error) = logs::set(&fresh.log) {
-        tracing::error!(%error, "the log stays as it was");
-    }
     server.adjust(fresh.options.adjustable.clone());
     let names = |keys: Vec<&keys::Key>| keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", ");
     tracing::info!(taken = names(taken), needs_restart = names(waiting), "the settings were read again");
+    // Last, so that the log says what was done to it.
+    if let Err(error) = logs::set(&fresh.log) {
+        tracing::error!(%error, "the log stays as it was");
+    }
     config.take(&fresh)
 }
