@@ -267,7 +267,7 @@ mod tests {
             let request = actix_web::dev::Service::call(&service, request).await;
             let answer = request.unwrap_err().error_response();
             assert_eq!(
-                (answer.status(), &answer.headers()[header::CONTENT_TYPE]),
+                (answer.status(), answer.headers().get(header::CONTENT_TYPE).unwrap()),
                 (StatusCode::INTERNAL_SERVER_ERROR, &HeaderValue::from_static(problem::MEDIA_TYPE))
             );
             assert!(answer.headers().contains_key(REQUEST_ID));
