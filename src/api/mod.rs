@@ -46,8 +46,8 @@ mod named {
     pub(crate) use crate::agents::{AgentConfig, AgentSpec};
     pub(crate) use crate::domain::repository::RepositoryFacts;
     pub(crate) use crate::domain::{
-        Digest, Entity, EntityId, Fate, Generation, Plan, PlanLine, PlanToken, Rejection, StageId, Timestamp, limits, task,
-        batch, webhook, workflow, workshop,
+        Digest, Entity, EntityId, Fate, Generation, Plan, PlanLine, PlanToken, Rejection, StageId, Timestamp, batch,
+        limits, task, webhook, workflow, workshop,
     };
     pub(crate) use crate::engine::{Audit, Change, Orphan, Turn, UndoPoint, View};
     #[cfg(feature = "http")]

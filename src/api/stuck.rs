@@ -90,8 +90,7 @@ impl Restage {
         if let Some(unknown) = named.into_iter().find(|kind| !kinds.contains(&kind.as_str())) {
             return Err(Rejection::not_found("kind", unknown).into());
         }
-        let mut search =
-            Search { query, now: self.clock().now(), looked_at: 0, page: StuckPage::default() };
+        let mut search = Search { query, now: self.clock().now(), looked_at: 0, page: StuckPage::default() };
         search.queues(self).await?;
         search.entities(&self.kind::<WorkflowKind>()?, workflow::stuck).await?;
         Ok(search.page)
@@ -172,7 +171,8 @@ impl Search<'_> {
 fn views<E: Entity>(store: &dyn Store, ids: Vec<EntityId>) -> Result<Vec<(EntityId, View<E>)>, Failure> {
     let view = |id: EntityId| query::view::<E>(store, &id).map(|view| (id, view));
     // One that can't be read is an error of its own, and hides nothing else.
-    let readable = ids.into_iter().map(view).filter(|read| !matches!(read, Err(Failure::Unreadable { .. } | Failure::Gap { .. })));
+    let readable =
+        ids.into_iter().map(view).filter(|read| !matches!(read, Err(Failure::Unreadable { .. } | Failure::Gap { .. })));
     readable.collect()
 }
 

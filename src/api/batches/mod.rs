@@ -112,7 +112,9 @@ impl Batches {
         };
         match plan {
             Ok(plan) => {
-                lines.extend(plan.lines.into_iter().map(|line| PlanLine { what: format!("{id}: {}", line.what), ..line }));
+                lines.extend(
+                    plan.lines.into_iter().map(|line| PlanLine { what: format!("{id}: {}", line.what), ..line }),
+                );
                 Ok(false)
             }
             Err(error) if error.rejection().is_some() => {

@@ -17,9 +17,7 @@ use crate::api::error::{Class, Error};
 use crate::api::handle::{Handle, Receipt};
 use crate::domain::queue;
 use crate::domain::workflow::limits::{LEASE_SECONDS_MAX, WORKER_NAME_BYTES_MAX};
-use crate::domain::workflow::{
-    Command, Domain, Grant, Outcome, Reply, ResultStatus, TaskId, TaskResult, WorkflowKind,
-};
+use crate::domain::workflow::{Command, Domain, Grant, Outcome, Reply, ResultStatus, TaskId, TaskResult, WorkflowKind};
 use crate::domain::{EntityId, Rejection, Timestamp};
 use crate::store::StoreError;
 
@@ -212,8 +210,7 @@ impl Workflows {
         let receipt = claim.asked(&self.0.kind.entity(id)).send(command).await?;
         let Reply::Claimed { grant, more } = receipt.reply else { return Err(Error::unexpected()) };
         if !more {
-            let (workflows, domain, id, revision) =
-                (self.clone(), claim.domain.clone(), id.clone(), receipt.revision);
+            let (workflows, domain, id, revision) = (self.clone(), claim.domain.clone(), id.clone(), receipt.revision);
             let withdrawn = async move { workflows.withdraw(&domain, id, revision).await };
             // Who got a task need not wait for that; who did not would get the same answer again.
             match &grant {
@@ -308,9 +305,8 @@ impl Leased {
         let LeaseOf { task, gate, generation, claim, .. } = self.lease.clone();
         let (generation, claim, result) = (Some(generation), Some(claim), Box::new(result));
         let receipt = self.handle.send(Command::Finish { task, gate, generation, claim, result }).await;
-        let is_late = |error: &Error| {
-            matches!(error.rejection(), Some(Rejection::Stale { .. } | Rejection::Superseded { .. }))
-        };
+        let is_late =
+            |error: &Error| matches!(error.rejection(), Some(Rejection::Stale { .. } | Rejection::Superseded { .. }));
         match &receipt {
             Ok(_) => self.workflows.0.workers.over(&self.lease, Some(done), self.workflows.now()),
             Err(error) if is_late(error) => self.workflows.0.workers.over(&self.lease, None, self.workflows.now()),

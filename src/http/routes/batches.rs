@@ -147,16 +147,8 @@ struct Outcome {
 impl From<(u64, batch::Outcome)> for Outcome {
     fn from((place, outcome): (u64, batch::Outcome)) -> Self {
         let (target, at) = (outcome.target.to_string(), rfc3339(outcome.at));
-        let nothing = Self {
-            place,
-            target,
-            done: false,
-            revision: None,
-            undo_point: None,
-            code: None,
-            problem: None,
-            at,
-        };
+        let nothing =
+            Self { place, target, done: false, revision: None, undo_point: None, code: None, problem: None, at };
         match outcome.result {
             StepResult::Done { revision, undo_point } => {
                 Self { done: true, revision: Some(revision), undo_point, ..nothing }
@@ -233,12 +225,7 @@ async fn get_batch(app: Data<App>, _: Reader, at: At<EntityAt>) -> Answer<Seen<B
 #[utoipa::path(tag = "batches", security(("token" = ["read"])), params(EntityAt, PagingParameters),
     responses((status = 200, description = "The outcomes.", body = Page<Outcome>)))]
 #[get("/v1/batches/{id}/outcomes")]
-async fn list_batch_outcomes(
-    app: Data<App>,
-    _: Reader,
-    at: At<EntityAt>,
-    paging: Paging,
-) -> Answer<Page<Outcome>> {
+async fn list_batch_outcomes(app: Data<App>, _: Reader, at: At<EntityAt>, paging: Paging) -> Answer<Page<Outcome>> {
     let batch = app.batches.get(&at.id);
     batch.view().await?;
     let outcomes = batch.outcomes(paging.after_number()?, paging.to_read()).await?;
