@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-#[cfg(any(feature = "http", feature = "tasks"))]
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
 use super::access::Access;
+use super::batches::Batches;
 use super::error::Error;
 #[cfg(feature = "http")]
 use super::events::Events;
@@ -17,6 +17,7 @@ use super::kind::Kind;
 use super::tasks::{TaskOptions, Tasks};
 #[cfg(feature = "http")]
 use super::webhooks::{WebhookHosts, Webhooks};
+use super::workflows::Workflows;
 use super::workshops::Workshops;
 #[cfg(feature = "tasks")]
 use crate::domain::Rejection;
@@ -169,6 +170,7 @@ pub struct Restage {
     runtime: Arc<Runtime>,
     folder: Option<Arc<FolderStore>>,
     access: Arc<OnceCell<Access>>,
+    workflows: Arc<OnceLock<Workflows>>,
     #[cfg(feature = "tasks")]
     tasks: Arc<OnceLock<Tasks>>,
     #[cfg(feature = "http")]
@@ -227,6 +229,7 @@ impl Restage {
             folder,
             path,
             access: Arc::default(),
+            workflows: Arc::default(),
             #[cfg(feature = "tasks")]
             tasks: Arc::default(),
             #[cfg(feature = "http")]
@@ -253,6 +256,26 @@ impl Restage {
     /// Another kind is in use under the name of workshops.
     pub fn workshops(&self) -> Result<Workshops, Error> {
         Ok(Workshops::new(self.kind()?))
+    }
+
+    /// The workflows, with their queues and workers.
+    ///
+    /// # Errors
+    /// Another kind is in use under the name of workflows, queues or access.
+    pub fn workflows(&self) -> Result<Workflows, Error> {
+        if let Some(workflows) = self.workflows.get() {
+            return Ok(workflows.clone());
+        }
+        let workflows = Workflows::new(self.kind()?, self.kind()?, self.kind()?, Arc::clone(&self.access));
+        Ok(self.workflows.get_or_init(|| workflows).clone())
+    }
+
+    /// The batches: the same verb on many entities.
+    ///
+    /// # Errors
+    /// Another kind is in use under the name of batches, and as of [`workflows`](Self::workflows).
+    pub fn batches(&self) -> Result<Batches, Error> {
+        Ok(Batches::new(self.kind()?, self.workflows()?, self.workshops()?))
     }
 
     /// Who may call a server of this folder.
@@ -388,6 +411,9 @@ impl Restage {
         #[cfg(feature = "tasks")]
         if let Some(tasks) = self.tasks.get() {
             tasks.host().close().await;
+        }
+        if let Some(workflows) = self.workflows.get() {
+            workflows.close();
         }
         Ok(self.runtime.shutdown().await?)
     }

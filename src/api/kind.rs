@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error::Error;
 use super::handle::Handle;
-use crate::domain::{Entity, EntityId};
+use crate::domain::{Entity, EntityId, Timestamp};
 use crate::engine::{Failure, Orphan, UndoPoint, View, query};
 use crate::runtime::{EffectHandler, KindState, Runtime};
 use crate::store::{Store, StoreError};
@@ -35,6 +35,11 @@ impl<E: Entity> Kind<E> {
 
     pub(super) fn store(&self) -> Arc<dyn Store> {
         self.state.store()
+    }
+
+    /// The time that turns are given.
+    pub(super) fn now(&self) -> Timestamp {
+        self.runtime.clock().now()
     }
 
     /// One entity; it need not exist.

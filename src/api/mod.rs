@@ -1,6 +1,7 @@
 //! The typed facade that embedders and the command line use. The one place where errors become codes for people.
 
 pub mod access;
+mod batches;
 mod database;
 mod error;
 #[cfg(feature = "http")]
@@ -9,6 +10,7 @@ mod handle;
 mod import;
 mod kind;
 mod maintenance;
+mod stuck;
 #[cfg(feature = "tasks")]
 mod tasks;
 #[cfg(feature = "http")]
@@ -16,9 +18,11 @@ mod time;
 pub mod transcript;
 #[cfg(feature = "http")]
 mod webhooks;
+pub mod workflows;
 mod workshops;
 
 pub use access::Access;
+pub use batches::{Batch, Batches};
 pub use database::{Feed, Options, Restage, Stats};
 pub use error::{Class, Error};
 #[cfg(feature = "http")]
@@ -27,10 +31,12 @@ pub use handle::{Handle, Receipt};
 pub use import::Imported;
 pub use kind::Kind;
 pub use maintenance::Unsound;
+pub use stuck::{StuckAfter, StuckAt, StuckPage, StuckQuery};
 #[cfg(feature = "tasks")]
 pub use tasks::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
 #[cfg(feature = "http")]
 pub use webhooks::{Trial, WebhookChange, WebhookHosts, Webhooks};
+pub use workflows::{Workflow, Workflows};
 pub use workshops::{Progress, WentBack, Workshop, Workshops};
 
 /// What the facade's signatures name, for the command line and the server: they may name nothing below.
@@ -40,8 +46,8 @@ mod named {
     pub(crate) use crate::agents::{AgentConfig, AgentSpec};
     pub(crate) use crate::domain::repository::RepositoryFacts;
     pub(crate) use crate::domain::{
-        Entity, EntityId, Fate, Generation, Plan, PlanLine, PlanToken, Rejection, StageId, Timestamp, limits, task,
-        webhook, workshop,
+        Digest, Entity, EntityId, Fate, Generation, Plan, PlanLine, PlanToken, Rejection, StageId, Timestamp, batch,
+        limits, task, webhook, workflow, workshop,
     };
     pub(crate) use crate::engine::{Audit, Change, Orphan, Turn, UndoPoint, View};
     #[cfg(feature = "http")]

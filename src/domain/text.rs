@@ -32,3 +32,14 @@ pub(super) fn check_text(field: &str, text: &str) -> Result<(), Rejection> {
         None => Ok(()),
     }
 }
+
+/// The beginning of a text, if it is longer than it may be.
+pub(super) fn cut(text: &str, bytes_max: usize) -> String {
+    const CUT: &str = " […]";
+    if text.len() <= bytes_max {
+        return text.to_owned();
+    }
+    let most = bytes_max.saturating_sub(CUT.len());
+    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    format!("{}{CUT}", text.get(..end).unwrap_or_default())
+}

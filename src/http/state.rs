@@ -13,7 +13,9 @@ use super::metrics::Metrics;
 use super::openapi;
 use super::options::{Adjustable, ServerOptions};
 use super::streams::Streams;
-use crate::api::{Access, Error, Restage, TaskOptions, Tasks, Timestamp, WebhookHosts, Webhooks, Workshops};
+use crate::api::{
+    Access, Batches, Error, Restage, TaskOptions, Tasks, Timestamp, WebhookHosts, Webhooks, Workflows, Workshops,
+};
 
 /// What every handler has at hand. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -21,6 +23,8 @@ pub(in crate::http) struct App {
     pub(in crate::http) restage: Restage,
     pub(in crate::http) workshops: Workshops,
     pub(in crate::http) tasks: Tasks,
+    pub(in crate::http) workflows: Workflows,
+    pub(in crate::http) batches: Batches,
     pub(in crate::http) access: Access,
     pub(in crate::http) webhooks: Webhooks,
     pub(in crate::http) streams: Arc<Streams>,
@@ -50,6 +54,8 @@ impl App {
             webhooks: restage.webhooks(hosts(&options.adjustable))?,
             streams: Streams::new(&options.limits),
             workshops: restage.workshops()?,
+            workflows: restage.workflows()?,
+            batches: restage.batches()?,
             tasks: restage.tasks(TaskOptions::default())?,
             restage,
             life: Life::default(),

@@ -111,6 +111,8 @@ async fn begin(
     let tasks = restage.tasks(TaskOptions::default().agents(agents.config))?;
     let server = Server::start(restage.clone(), config.options.clone(), listener).await.map_err(unstartable)?;
     tasks.serve();
+    restage.workflows()?.serve();
+    restage.batches()?.serve();
     let token = access.local_token()?.ok_or_else(|| Stop::problem("internal", "a server has one local token", ""))?;
     let held = Held::write(&settings.data, &local_url(&server), token.reveal())
         .map_err(|error| Stop::file("writing", &settings.data.join(held::FILE), &error))?;

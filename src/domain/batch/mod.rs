@@ -59,6 +59,8 @@ pub struct Batch {
     pub failed: u64,
     /// When its last target was dealt with, or it was cancelled.
     pub ended_at: Option<Timestamp>,
+    /// Whether a target is being dealt with: the last one, where it was cancelled.
+    pub under_way: bool,
 }
 
 impl Batch {
@@ -131,12 +133,15 @@ impl Entity for BatchKind {
         match event {
             Event::Started { work, total, by, reason } => {
                 *state = Batch { total: *total, by: by.clone(), reason: reason.clone(), ..Batch::default() };
+                state.under_way = true;
                 state.work = Some(work.clone());
             }
             Event::Stepped { place, done } => {
                 let count = if *done { &mut state.done } else { &mut state.failed };
                 *count = count.saturating_add(1);
-                if place.saturating_add(1) >= state.total && state.status == Status::Running {
+                let is_last = place.saturating_add(1) >= state.total;
+                state.under_way = state.status == Status::Running && !is_last;
+                if is_last && state.status == Status::Running {
                     state.status = Status::Completed;
                     state.ended_at = Some(at);
                 }
@@ -186,7 +191,7 @@ fn start(state: &Batch, work: &Work, targets: &[Target], input: &Input<'_>) -> D
 
 /// The outcome of the target that is under way is taken in whatever became of the batch meanwhile: it happened.
 fn step(state: &Batch, place: u64, outcome: &Outcome) -> Decided {
-    if state.work.is_none() || place != state.next() || place >= state.total {
+    if !state.under_way || place != state.next() {
         return Err(Rejection::conflict("the step can't be taken in", "it is not the one under way", ""));
     }
     let done = matches!(outcome.result, StepResult::Done { .. });

@@ -100,6 +100,7 @@ fn one_that_is_cancelled_takes_in_what_was_under_way_and_does_no_more() {
     assert_eq!(job.owed, Some(Effect::Step { place: 1 }), "it may be done already");
     job.step(1, true).unwrap();
     assert_eq!((job.state.status, job.state.done, job.owed.clone()), (Status::Cancelled, 2, None));
+    assert!(!job.state.under_way && job.step(2, true).is_err());
     job.ask(&Command::Cancel).unwrap();
     assert_eq!(job.state.status, Status::Cancelled);
 }

@@ -6,7 +6,7 @@ use super::content::Todo;
 use super::limits::{BRIEF_BYTES_MAX, PROMPT_BYTES_MAX};
 use super::state::Task;
 use super::tier::{StageOutline, TierStage};
-use super::turn::cut;
+use crate::domain::text::cut;
 use crate::domain::{EntityId, StageId};
 
 /// The most that one part of a prompt takes of it, so that none crowds the others out.

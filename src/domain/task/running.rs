@@ -10,9 +10,9 @@ use super::limits::{
 };
 use super::state::{Problem, Run, StageState, StageStatus};
 use super::tier::StageOutline;
-use super::turn::{RUN, Turn, cut};
+use super::turn::{RUN, Turn};
 use crate::domain::stored::encode;
-use crate::domain::text::check_line;
+use crate::domain::text::{check_line, cut};
 use crate::domain::{Digest, Generation, Inherit, Rejection, StageId};
 
 /// The score of something that could not be better.

@@ -11,6 +11,7 @@ use super::operation::{Operation, OperationKind};
 use super::state::{ObjectId, Problem, StageState, Task};
 use super::tier::StageOutline;
 use crate::domain::stored::encode;
+use crate::domain::text::cut;
 use crate::domain::{Decision, EntityId, Generation, Inherit, Input, Rejection, StageId};
 
 /// The key under which an agent's work is owed.
@@ -207,15 +208,4 @@ impl<'a> Turn<'a> {
         }
         Ok(self.decision)
     }
-}
-
-/// The beginning of a text, if it is longer than it may be.
-pub(super) fn cut(text: &str, bytes_max: usize) -> String {
-    const CUT: &str = " […]";
-    if text.len() <= bytes_max {
-        return text.to_owned();
-    }
-    let most = bytes_max.saturating_sub(CUT.len());
-    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
-    format!("{}{CUT}", text.get(..end).unwrap_or_default())
 }

@@ -6,8 +6,9 @@ use super::lifecycle::wrong_answer;
 use super::limits::SENTENCE_BYTES_MAX;
 use super::operation::OperationKind;
 use super::state::{ObjectId, Problem, StageState};
-use super::turn::{Turn, cut};
+use super::turn::Turn;
 use crate::domain::Rejection;
+use crate::domain::text::cut;
 
 pub(super) fn merge(turn: &mut Turn<'_>) -> Result<(), Rejection> {
     const WHAT: &str = "merging";

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::state::{GateState, Lane, RunState, UnderWay};
+use super::lane::Lane;
+use super::state::{GateState, RunState, UnderWay};
 use super::task::{Domain, Grant, LaneId, TaskId, TaskResult};
 use super::template::{NewTask, Outline, Template};
 use crate::domain::{Digest, Generation, StageId, Timestamp};

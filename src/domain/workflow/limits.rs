@@ -8,18 +8,24 @@ pub const TEMPLATE_BYTES_MAX: usize = 1 << 20;
 pub const STORY_BYTES_MAX: usize = 200;
 /// Longest name of a domain.
 pub const DOMAIN_BYTES_MAX: usize = 32;
-/// Most domains that one workflow hands tasks to.
+/// Most domains of a template; and of a workflow to which one is added.
 pub const DOMAINS_MAX: usize = 32;
+/// Most kinds of tasks, by gate, domain and priority, of a template; and of a workflow to which one is added.
+pub const LANES_MAX: usize = 1_024;
 /// Highest priority of a task; the lowest is 0.
 pub const PRIORITY_MAX: u8 = 10;
 /// Longest input of a task.
 pub const INPUT_BYTES_MAX: usize = 256 << 10;
 /// Most tasks in one command.
 pub const TASKS_PER_COMMAND_MAX: usize = 1_000;
-/// Most tasks of one workflow, cleared ones too.
+/// Most bytes of tasks in one command.
+pub const TASKS_BYTES_PER_COMMAND_MAX: usize = 16 << 20;
+/// Most tasks of one workflow, cleared ones too. No more are added beyond.
 pub const TASKS_MAX: u64 = 10_000_000;
 /// Most tasks of one workflow that a worker has met and nobody has finished. No more are granted beyond.
 pub const UNDER_WAY_MAX: usize = 1_024;
+/// Most tasks of one workflow that are over before their turn came: cancelled, or their result was adopted.
+pub const OVER_MAX: usize = 1_024;
 /// Longest result of a task.
 pub const RESULT_BYTES_MAX: usize = 1 << 20;
 /// Longest name of a worker.
@@ -32,5 +38,9 @@ pub const ATTEMPTS_MAX: u32 = 100;
 pub const LEASE_SECONDS_MAX: u32 = 3_600;
 /// Longest time a task may take, in seconds.
 pub const TIMEOUT_SECONDS_MAX: u32 = 7 * 24 * 3_600;
-/// Most workflows that wait in one queue.
-pub const HINTS_MAX: usize = 10_000;
+/// How long a task rests after its first attempt came to nothing, in seconds; twice as long after each that follows.
+pub const BACK_OFF_SECONDS: u64 = 5;
+/// The longest that a task rests, in seconds.
+pub const BACK_OFF_SECONDS_MAX: u64 = 600;
+/// Most workers that a plan lists; what is beyond is counted.
+pub const PLAN_NAMES_MAX: usize = 20;

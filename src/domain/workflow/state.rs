@@ -4,10 +4,11 @@
 //! is in [`Workflow::under_way`]. A finished one is content again: its result. So the state stays small, and going back
 //! costs the same whether there are ten tasks or a hundred thousand.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::lane::Lane;
 use super::task::{LaneId, TaskId};
 use super::template::Outline;
 use crate::domain::{Digest, StageId, Timestamp};
@@ -100,23 +101,6 @@ pub struct RunState {
     pub by: String,
 }
 
-/// Tasks of one lane, by number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lane {
-    /// The first that is there: those before were cleared.
-    pub first: u64,
-    /// The next that a worker gets. Those before it were met, or are over.
-    pub next: u64,
-    /// One past the last.
-    pub end: u64,
-    /// Numbers between, from and up to, that an undo left without a task. They are not used again.
-    pub gaps: BTreeMap<u64, u64>,
-    /// Tasks after `next` that are over before a worker met them: cancelled, or their result was adopted.
-    pub over: BTreeSet<u64>,
-    /// Since when some wait and no worker took one.
-    pub waiting_since: Timestamp,
-}
-
 /// A task that a worker has met and nobody has finished.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnderWay {
@@ -139,6 +123,13 @@ pub struct UnderWay {
     pub failed_claim: Option<u64>,
     /// Why the last attempt came to nothing.
     pub problem: Option<String>,
+}
+
+impl UnderWay {
+    /// The lease under which a worker has it now.
+    pub fn leased(&self) -> Option<&Lease> {
+        self.lease.as_ref().filter(|_| self.standing == Standing::Leased)
+    }
 }
 
 /// What a task that was met is doing.
@@ -171,4 +162,11 @@ pub struct Lease {
     pub seen_at: Timestamp,
     /// How far it is, as the worker says.
     pub progress: Option<String>,
+}
+
+impl Lease {
+    /// When it is over: without a sign of life, or because the attempt has to be done.
+    pub fn end(&self) -> Timestamp {
+        self.until.min(self.deadline)
+    }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::task::TaskKind;
+use crate::api::workflow::WorkflowKind;
 use crate::api::workshop::WorkshopKind;
 use crate::api::{Entity, EntityId, Error, Handle, Kind, Rejection};
 use crate::http::address::optional_number;
@@ -17,7 +18,9 @@ use crate::http::page::{Page, Paging};
 use crate::http::problem::Answer;
 use crate::http::state::App;
 use crate::http::terms::Terms;
-use crate::http::wire::{AuditEntry, LateWork, Orphan, Plan, TurnOf, UndoPoint, Why, task_command, workshop_command};
+use crate::http::wire::{
+    AuditEntry, LateWork, Orphan, Plan, TurnOf, UndoPoint, Why, task_command, workflow_command, workshop_command,
+};
 
 /// A kind whose entities have these routes.
 pub(super) trait Served: Entity {
@@ -35,6 +38,16 @@ impl Served for WorkshopKind {
 
     fn late(command: &Self::Command) -> Value {
         workshop_command(command)
+    }
+}
+
+impl Served for WorkflowKind {
+    fn kind(app: &App) -> &Kind<Self> {
+        app.workflows.kind()
+    }
+
+    fn late(command: &Self::Command) -> Value {
+        workflow_command(command)
     }
 }
 

@@ -11,6 +11,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::entity::Served;
 use crate::api::access::Role;
 use crate::api::task::TaskKind;
+use crate::api::workflow::WorkflowKind;
 use crate::api::workshop::WorkshopKind;
 use crate::api::{self, Audit, EntityId, Error, Restage, Timestamp};
 use crate::http::address::Params;
@@ -52,6 +53,7 @@ async fn list_orphans(app: Data<App>, _: Reader, paging: Paging) -> Answer<Page<
     let after = paging.after(place)?;
     let mut found = Vec::new();
     orphans_of::<TaskKind>(&app, after.as_ref(), &paging, &mut found).await?;
+    orphans_of::<WorkflowKind>(&app, after.as_ref(), &paging, &mut found).await?;
     orphans_of::<WorkshopKind>(&app, after.as_ref(), &paging, &mut found).await?;
     let page = paging.page(found, |(kind, id, orphan)| format!("{kind}/{id}/{}", orphan.number));
     Ok(page.map(|(kind, id, orphan)| Of { kind, id: id.to_string(), what: Orphan::from(&orphan) }))
@@ -67,6 +69,7 @@ async fn list_undo_points(app: Data<App>, _: Reader, paging: Paging) -> Answer<P
     let after = paging.after(place)?;
     let mut found = Vec::new();
     undo_points_of::<TaskKind>(&app, after.as_ref(), &paging, &mut found).await?;
+    undo_points_of::<WorkflowKind>(&app, after.as_ref(), &paging, &mut found).await?;
     undo_points_of::<WorkshopKind>(&app, after.as_ref(), &paging, &mut found).await?;
     let page = paging.page(found, |(kind, id, point)| format!("{kind}/{id}/{}", point.number));
     Ok(page.map(|(kind, id, point)| Of { kind, id: id.to_string(), what: UndoPoint::from(&point) }))

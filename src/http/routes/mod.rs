@@ -1,18 +1,24 @@
 //! All routes: a file for each resource, a line for each file.
 
 mod access;
+mod batches;
 mod entity;
 mod events;
 mod kept;
+mod queues;
 mod repositories;
 mod step_verbs;
 mod steps;
+mod stuck;
 mod task_content;
 mod task_verbs;
 mod tasks;
 mod templates;
 mod transcripts;
 mod webhooks;
+mod workflow_compat;
+mod workflow_tasks;
+mod workflows;
 mod workshops;
 
 use actix_web::http::StatusCode;
@@ -39,6 +45,12 @@ pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
     config.configure(templates::routes);
     config.configure(transcripts::routes);
     config.configure(workshops::routes);
+    config.configure(workflows::routes);
+    config.configure(workflow_tasks::routes);
+    config.configure(workflow_compat::routes);
+    config.configure(queues::routes);
+    config.configure(stuck::routes);
+    config.configure(batches::routes);
     config.configure(docs::routes);
     config.configure(pages::routes);
     config.configure(access::routes);

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{LogLine, Message, Todo};
-use crate::api::{self, task, workshop};
+use crate::api::{self, task, workflow, workshop};
 
 /// A late command of a workshop: as its request was, with the verb.
 pub(in crate::http) fn workshop_command(command: &workshop::Command) -> Value {
@@ -60,6 +60,25 @@ pub(in crate::http) fn task_command(command: &task::Command) -> Value {
         "passed": report.passed,
         "todos": todos,
         "lines": lines,
+    })
+}
+
+/// A late command of a workflow: what a worker handed in.
+pub(in crate::http) fn workflow_command(command: &workflow::Command) -> Value {
+    let workflow::Command::Finish { task, gate, generation, result, .. } = command else { return stored(command) };
+    // It was checked to be JSON only if it was not late.
+    let value = serde_json::from_str(&result.result).unwrap_or_else(|_| Value::String(result.result.clone()));
+    json!({
+        "verb": "finish",
+        "task_id": task.to_string(),
+        "gate": gate,
+        "generation": generation,
+        "status": result.status,
+        "agent_id": result.agent,
+        "result": value,
+        "duration_ms": result.duration_ms,
+        "safety_score": result.safety_score,
+        "error": result.error,
     })
 }
 
