@@ -156,7 +156,7 @@ impl Access {
     }
 
     /// A token with every role that is kept nowhere and ends with this process: for programs that may read what this
-    /// one writes for them. Made again, it is another, and the first is the one that counts.
+    /// one writes for them. There is one: asked again, none.
     ///
     /// # Errors
     /// The system has no random bytes to give.
