@@ -210,7 +210,8 @@ async fn show(
     let (word, _) = status(view.state.status);
     let text = |width| {
         let State { total, done, failed, .. } = view.state;
-        let heading = format!("{}: {}, {word}; {done} of {total} done, {failed} refused\n", batch.id(), work(&view.state));
+        let heading =
+            format!("{}: {}, {word}; {done} of {total} done, {failed} refused\n", batch.id(), work(&view.state));
         if outcomes.is_empty() { heading } else { heading + &table.text(width) }
     };
     Ok(call.output.data(&answer, text)?)

@@ -1,9 +1,9 @@
 //! All routes: a file for each resource, a line for each file.
 
 mod access;
-mod commands;
 mod batches;
 mod client;
+mod commands;
 mod entity;
 mod events;
 mod kept;
