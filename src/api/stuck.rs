@@ -81,8 +81,8 @@ struct Search<'a> {
 }
 
 impl Restage {
-    /// What does not go on by itself in workshops, tasks, workflows and queues: since when, why, and the one command that
-    /// cures it. Looks at a thousand entities at most: with [`StuckPage::next`] it goes on.
+    /// What does not go on by itself in workshops, tasks, workflows and queues: since when, why, and the one command
+    /// that cures it. Looks at a thousand entities at most: with [`StuckPage::next`] it goes on.
     ///
     /// # Errors
     /// A kind that there is not, and the store's.
