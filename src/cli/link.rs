@@ -40,14 +40,30 @@ struct ServerFile {
 }
 
 /// A refusal, as a server tells it.
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Refusal {
+pub(super) struct Refusal {
+    #[serde(skip)]
+    status: u16,
     code: String,
     title: String,
     detail: Option<String>,
     hint: Option<String>,
+    orphan: Option<u64>,
 }
+
+/// Why a request came to nothing.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The server can't be reached, or what it says not be understood.
+    Unreachable(Stop),
+    /// It refuses.
+    Refused(Refusal),
+}
+
+/// How long to wait before asking again: longer each time.
+#[derive(Debug, Default)]
+pub(super) struct Pause(u32);
 
 /// The server to ask, if there is one: the one that is named, else the one that holds the data folder.
 pub(super) async fn find(
@@ -95,6 +111,12 @@ pub(super) fn named(url: &str, global: &Global) -> Outcome<Link> {
     Ok(Link { client: client(false)?, url: parsed.as_str().trim_end_matches('/').to_owned(), token, is_here: false })
 }
 
+/// There is no server to ask.
+pub(super) fn none(data: &Path) -> Stop {
+    let what = format!("no server holds {}", data.display());
+    Stop::problem("unreachable", what, "start one: restage serve; or name one: --server URL")
+}
+
 fn token_of(file: &Path) -> Outcome<String> {
     let text = fs::read_to_string(file).map_err(|error| Stop::file("reading", file, &error))?;
     let token = text.trim();
@@ -103,6 +125,12 @@ fn token_of(file: &Path) -> Outcome<String> {
         return Err(Stop::problem("usage", what, "it has to hold the token alone, as restage token create prints it"));
     }
     Ok(token.to_owned())
+}
+
+/// Where the server is that says it holds a data folder of this machine, if one does.
+pub(super) fn url_of(data: &Path) -> Option<String> {
+    let bytes = fs::read(data.join(SERVER_FILE)).ok()?;
+    Some(serde_json::from_slice::<ServerFile>(&bytes).ok()?.url)
 }
 
 /// The server that holds a data folder of this machine, if one does.
@@ -126,7 +154,8 @@ fn client(is_here: bool) -> Outcome<Client> {
         .tcp_keepalive(Duration::from_secs(30))
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(concat!("restage/", env!("CARGO_PKG_VERSION")));
-    let builder = if is_here { builder.no_proxy() } else { builder };
+    // A server of this machine is known by its file, that nobody else can write; its certificate has other names.
+    let builder = if is_here { builder.no_proxy().tls_danger_accept_invalid_certs(true) } else { builder };
     builder.build().map_err(|error| Stop::problem("io", format!("preparing a connection: {error}"), "try again"))
 }
 
@@ -150,13 +179,37 @@ impl Link {
         }
     }
 
-    /// Sends a request; a refusal is an error.
+    /// Sends a request; a refusal is the end of the command.
     ///
     /// # Errors
     /// `unreachable`, or the server's refusal.
     pub(super) async fn send(&self, request: RequestBuilder) -> Outcome<Response> {
-        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
-        if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
+        self.ask(request).await.map_err(Failure::stop)
+    }
+
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// Why it came to nothing.
+    pub(super) async fn ask(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        let response = request.send().await.map_err(|error| self.broken(&error))?;
+        if response.status().is_success() { Ok(response) } else { Err(Failure::Refused(refusal(response).await)) }
+    }
+
+    /// The server can't be reached, or not any more.
+    pub(super) fn broken(&self, error: &reqwest::Error) -> Failure {
+        Failure::Unreachable(self.unreachable(error))
+    }
+
+    /// The server ended what should go on.
+    pub(super) fn ended(&self, why: &str) -> Failure {
+        Failure::Unreachable(Stop::problem("unreachable", format!("the server at {} is gone: {why}", self.url), ""))
+    }
+
+    /// The server says what is not understood here.
+    pub(super) fn unclear(&self, error: &dyn std::error::Error) -> Failure {
+        let what = format!("what the server at {} says is not understood here: {error}", self.url);
+        Failure::Unreachable(Stop::problem("unreachable", what, "use the same version here and there"))
     }
 
     /// The server can't be reached, or not any more.
@@ -176,22 +229,94 @@ impl Link {
     }
 }
 
-/// What a server refuses, as the end of a command.
-async fn refusal(response: Response) -> Stop {
+/// What a server refuses.
+async fn refusal(response: Response) -> Refusal {
     let status = response.status();
     let bytes = response.bytes().await.unwrap_or_default();
     let told = bytes.len() <= PROBLEM_BYTES_MAX;
     let refusal: Refusal = told.then(|| serde_json::from_slice(&bytes).ok()).flatten().unwrap_or_default();
-    let code = match (refusal.code.as_str(), status.as_u16()) {
-        (_, 401) => "unauthorized",
-        (_, 403) => "forbidden",
-        ("", 500..) => "unreachable",
-        ("", _) => "refused",
-        (code, _) => code,
-    };
-    let what = refusal.detail.or(Some(refusal.title).filter(|title| !title.is_empty()));
-    let what = what.unwrap_or_else(|| format!("the server answers {status}"));
-    Stop::problem(code, what, refusal.hint.unwrap_or_default())
+    let title = Some(refusal.title).filter(|title| !title.is_empty()).unwrap_or_else(|| status.to_string());
+    Refusal { status: status.as_u16(), title, ..refusal }
+}
+
+impl Refusal {
+    /// A stable word for what is refused.
+    pub(super) fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// What is refused, as a sentence.
+    pub(super) fn what(&self) -> &str {
+        self.detail.as_deref().unwrap_or(&self.title)
+    }
+
+    /// Where work that came too late is kept.
+    pub(super) fn orphan(&self) -> Option<u64> {
+        self.orphan
+    }
+
+    /// Whether the same may be taken a little later.
+    pub(super) fn passes(&self) -> bool {
+        matches!(self.status, 408 | 429 | 500..)
+    }
+
+    /// Whether the caller is not known, or may not.
+    pub(super) fn is_about_caller(&self) -> bool {
+        matches!(self.status, 401 | 403)
+    }
+
+    /// As the end of a command.
+    pub(super) fn stop(self) -> Stop {
+        let what = self.what().to_owned();
+        let code = match (self.status, self.code.as_str()) {
+            (401, _) => "unauthorized",
+            (403, _) => "forbidden",
+            (500.., "") => "unreachable",
+            (_, "") => "refused",
+            (_, code) => code,
+        };
+        Stop::problem(code, what, self.hint.unwrap_or_default())
+    }
+}
+
+impl Failure {
+    /// What came of it, as a sentence.
+    pub(super) fn what(&self) -> &str {
+        match self {
+            Self::Unreachable(stop) => stop.what(),
+            Self::Refused(refusal) => refusal.what(),
+        }
+    }
+
+    /// As the end of a command.
+    pub(super) fn stop(self) -> Stop {
+        match self {
+            Self::Unreachable(stop) => stop,
+            Self::Refused(refusal) => refusal.stop(),
+        }
+    }
+}
+
+impl Pause {
+    const FIRST: Duration = Duration::from_millis(200);
+    const LONGEST: Duration = Duration::from_secs(10);
+
+    /// How long to wait this time.
+    pub(super) fn next(&mut self) -> Duration {
+        let time = Self::FIRST.saturating_mul(1 << self.0.min(10)).min(Self::LONGEST);
+        self.0 = self.0.saturating_add(1);
+        time
+    }
+
+    /// Whether nothing was waited for yet.
+    pub(super) fn is_first(&self) -> bool {
+        self.0 == 0
+    }
+
+    /// It goes on: the next pause is a short one again. Whether something was waited for.
+    pub(super) fn is_over(&mut self) -> bool {
+        std::mem::take(&mut self.0) > 0
+    }
 }
 
 #[cfg(test)]

@@ -34,7 +34,8 @@ impl Deref for Caller {
 impl Caller {
     /// Refuses who may not do what needs a role: for handlers that learn only from the body what is asked for.
     pub(in crate::http) fn may(&self, request: &HttpRequest, role: Role) -> Answer<()> {
-        check_role(&self.identity, role).inspect_err(|problem| note(request, Some(&self.identity), role, problem))
+        let app = request.app_data::<Data<App>>().ok_or_else(Problem::internal)?;
+        check(app, request, &self.identity, role)
     }
 }
 
@@ -80,13 +81,18 @@ fn caller(request: &HttpRequest, role: Role) -> Answer<Caller> {
     let app = request.app_data::<Data<App>>().ok_or_else(Problem::internal)?;
     let identity = auth::identify(app, request).inspect_err(|problem| note(request, None, role, problem))?;
     request.extensions_mut().insert(Who(identity.name.clone()));
-    let checked = check_role(&identity, role).and_then(|()| {
+    check(app, request, &identity, role)?;
+    Ok(Caller { from: from(request, Some(&identity)), identity })
+}
+
+/// Refuses who does not have the role, and who goes back too often.
+fn check(app: &App, request: &HttpRequest, identity: &Identity, role: Role) -> Answer<()> {
+    let checked = check_role(identity, role).and_then(|()| {
         // What only says what would be done goes nowhere yet.
         let goes_back = role == Role::Reset && !request.method().is_safe() && !request.path().ends_with("/plan");
-        if goes_back { auth::count_going_back(app, request, &identity) } else { Ok(()) }
+        if goes_back { auth::count_going_back(app, request, identity) } else { Ok(()) }
     });
-    checked.inspect_err(|problem| note(request, Some(&identity), role, problem))?;
-    Ok(Caller { from: from(request, Some(&identity)), identity })
+    checked.inspect_err(|problem| note(request, Some(identity), role, problem))
 }
 
 fn check_role(identity: &Identity, role: Role) -> Answer<()> {

@@ -54,9 +54,9 @@ pub struct LinkArgs {
     /// Who it is for: their name in histories [default: who asks]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// Where the browser finds the server
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7878")]
-    pub url: String,
+    /// Where the browser finds the server [default: the one that holds the data folder, else http://127.0.0.1:7878]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
 }
 
 impl TokenVerb {

@@ -1,7 +1,9 @@
 //! All routes: a file for each resource, a line for each file.
 
 mod access;
+mod commands;
 mod batches;
+mod client;
 mod entity;
 mod events;
 mod kept;
@@ -32,6 +34,7 @@ use super::{docs, health, metrics, openapi, pages};
 
 /// Everything the server answers to.
 pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
+    config.configure(commands::routes);
     config.configure(health::routes);
     config.configure(metrics::routes);
     config.configure(openapi::routes);
@@ -55,6 +58,7 @@ pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
     config.configure(pages::routes);
     config.configure(access::routes);
     config.configure(events::routes);
+    config.configure(client::routes);
     config.configure(webhooks::routes);
 }
 
