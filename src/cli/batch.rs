@@ -12,8 +12,7 @@ use super::site::Site;
 use super::stop::{Outcome, Stop};
 use super::time;
 use crate::api::batch::{Batch as State, BatchKind, Status, StepResult, Work};
-use crate::api::batches::{Batch, Batches};
-use crate::api::{EntityId, PlanToken, Receipt, StageId, View};
+use crate::api::{Batch, Batches, EntityId, PlanToken, Receipt, StageId, View};
 
 /// Batches, or outcomes, read at a time.
 const PER_PAGE: usize = 500;
@@ -182,7 +181,7 @@ async fn show(
             let at = time::rfc3339(outcome.at.as_millis());
             let (word, tone, point, why) = match &outcome.result {
                 StepResult::Done { .. } if failed_only => continue,
-                StepResult::Done { undo_point, .. } => ("done", Tone::Good, *undo_point, None),
+                StepResult::Done { undo_point, .. } => ("done", Tone::Good, undo_point.as_ref(), None),
                 StepResult::Failed { code, problem } => ("refused", Tone::Bad, None, Some((code, problem))),
             };
             table.row([
@@ -210,7 +209,8 @@ async fn show(
     let (word, _) = status(view.state.status);
     let text = |width| {
         let State { total, done, failed, .. } = view.state;
-        let heading = format!("{}: {}, {word}; {done} of {total} done, {failed} refused\n", batch.id(), work(&view.state));
+        let heading =
+            format!("{}: {}, {word}; {done} of {total} done, {failed} refused\n", batch.id(), work(&view.state));
         if outcomes.is_empty() { heading } else { heading + &table.text(width) }
     };
     Ok(call.output.data(&answer, text)?)

@@ -56,8 +56,24 @@ fn holds(name: &str) {
 /// The same, with a server that holds the data folder: not a byte is different.
 #[track_caller]
 fn holds_through_a_server(name: &str) {
-    let expected = fs::read_to_string(golden().join(name)).unwrap();
+    let expected = without_verify(&fs::read_to_string(golden().join(name)).unwrap());
     same(name, &played(&expected, name.starts_with("task"), true), &expected);
+}
+
+/// A script without the command that works on files that nobody else uses.
+fn without_verify(script: &str) -> String {
+    let mut left_out = false;
+    let mut kept = String::new();
+    for line in script.lines() {
+        if line.starts_with("$ ") || line.starts_with("# ") {
+            left_out = line.starts_with("$ restage verify");
+        }
+        if !left_out {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
 }
 
 #[track_caller]

@@ -33,10 +33,8 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub enum WorkflowVerb {
     /// Make a workflow; it stands before its first gate
-    #[command(
-        after_help = "Examples:\n  restage workflow start release-7 --title \"Release 7\" --story rel-7\n  \
-                      restage workflow start release-7 --template mine.toml"
-    )]
+    #[command(after_help = "Examples:\n  restage workflow start release-7 --title \"Release 7\" --story rel-7\n  \
+                      restage workflow start release-7 --template mine.toml")]
     Start(StartArgs),
     /// List the workflows
     #[command(visible_alias = "ls", after_help = "Example:\n  restage workflow list")]
@@ -53,10 +51,8 @@ pub enum WorkflowVerb {
     #[command(after_help = "Example:\n  restage workflow stop release-7")]
     Stop(IdArgs),
     /// Hand out a task at the gate it stands before
-    #[command(
-        after_help = "Examples:\n  restage workflow add release-7 --queue fe --title \"Build the page\"\n  \
-                      restage workflow add release-7 --queue qa --title Test --input-file input.json --priority 9"
-    )]
+    #[command(after_help = "Examples:\n  restage workflow add release-7 --queue fe --title \"Build the page\"\n  \
+                      restage workflow add release-7 --queue qa --title Test --input-file input.json --priority 9")]
     Add(AddArgs),
     /// List its tasks, or show one with its result
     #[command(
@@ -85,13 +81,13 @@ pub enum WorkflowVerb {
     #[command(after_help = RESET_HELP)]
     Reset(ResetArgs),
     /// Show what a verb would do, and the token to do exactly that
-    #[command(
-        after_help = "Examples:\n  restage workflow preview release-7 reset plan-approved\n  \
-                      restage workflow preview release-7 undo 3"
-    )]
+    #[command(after_help = "Examples:\n  restage workflow preview release-7 reset plan-approved\n  \
+                      restage workflow preview release-7 undo 3")]
     Preview(PreviewArgs),
     /// Take back the last reset or undo
-    #[command(after_help = "Examples:\n  restage workflow undo release-7\n  restage workflow undo release-7 3 --dry-run")]
+    #[command(
+        after_help = "Examples:\n  restage workflow undo release-7\n  restage workflow undo release-7 3 --dry-run"
+    )]
     Undo(UndoArgs),
     /// Show who did what when, and why
     #[command(after_help = "Example:\n  restage workflow history release-7")]
@@ -426,10 +422,8 @@ pub struct StuckArgs {
 #[derive(Clone, Debug, Subcommand)]
 pub enum BatchVerb {
     /// Reset many workflows, or a step of many workshops; it goes on after a crash, and can be undone
-    #[command(
-        after_help = "Examples:\n  restage batch reset spring wf-1 wf-2 wf-3 --to 2 --reason \"Wrong plan\"\n  \
-                      restage batch reset ideas ws-1 ws-2 --step challenge --dry-run"
-    )]
+    #[command(after_help = "Examples:\n  restage batch reset spring wf-1 wf-2 wf-3 --to 2 --reason \"Wrong plan\"\n  \
+                      restage batch reset ideas ws-1 ws-2 --step challenge --dry-run")]
     Reset(BatchResetArgs),
     /// List the batches
     #[command(visible_alias = "ls", after_help = "Example:\n  restage batch list")]

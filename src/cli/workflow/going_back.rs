@@ -98,7 +98,8 @@ pub(super) async fn preview(call: &mut Call<'_>, args: PreviewArgs) -> Outcome {
         }
         VerbName::Undo => {
             let number = args.at.map(|text| text.parse::<u64>()).transpose();
-            let usage = |_| Stop::problem("usage", "an undo point is a number", "see them: restage workflow history ID");
+            let usage =
+                |_| Stop::problem("usage", "an undo point is a number", "see them: restage workflow history ID");
             What::Undo(number.map_err(usage)?)
         }
         VerbName::Purge => What::Purge,
@@ -121,7 +122,8 @@ async fn done(call: &mut Call<'_>, asked: Asked, apply: &ApplyArgs) -> Outcome {
         }
         Some(Done::Reset(receipt)) => {
             let ResetSummary { tasks, results, leases, queues, .. } = receipt.reply.clone();
-            let answer = json!({ "cleared": { "tasks": tasks, "results": results, "leases": leases, "queues": queues } });
+            let answer =
+                json!({ "cleared": { "tasks": tasks, "results": results, "leases": leases, "queues": queues } });
             let of = if queues.is_empty() { String::new() } else { format!(" of {}", names(&queues)) };
             let text = format!(
                 "cleared: {}{of}, {}; void: {}{}",

@@ -68,7 +68,7 @@ pub(super) async fn orphans(call: &mut Call<'_>, args: &OrphansArgs) -> Outcome 
     };
     let orphan = view.orphans.iter().find(|orphan| orphan.number == number);
     let at = orphan.map_or(view.updated_at, |orphan| orphan.at);
-    let stored = StoredResult { result: (**result).clone(), attempt: None, at };
+    let stored = StoredResult { result: (**result).clone(), attempt: None, claim: None, at };
     let answer = json!({ "orphan": number, "result": tasks::result_json(task, &stored) });
     Ok(call.output.data(&answer, |_| late_work(&command))?)
 }

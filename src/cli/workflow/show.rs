@@ -61,7 +61,8 @@ pub(super) async fn show(call: &mut Call<'_>, args: &OneArgs) -> Outcome {
     let (workflow, view) = call.workflow(&args.workflow, None).await?;
     let (id, state) = (workflow.id(), &view.state);
     let (word, _) = status(state.status());
-    let mut table = Table::new(["", "GATE", "PHASE", "GEN", "TASKS", "WAITING", "UNDER WAY", "RESULTS", "APPROVAL", "PASSED"]);
+    let mut table =
+        Table::new(["", "GATE", "PHASE", "GEN", "TASKS", "WAITING", "UNDER WAY", "RESULTS", "APPROVAL", "PASSED"]);
     let mut gates = Vec::new();
     for (place, (outline, gate)) in (0_u16..).zip(state.gates()) {
         let ahead: u64 = state.lanes_of(place).map(|(_, lane)| lane.ahead()).sum();

@@ -105,7 +105,7 @@ async fn start_command(
     let role = commands.role(&arguments).map_err(|why| {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "command", why).hint("type it where its files are")
     })?;
-    caller.may(&request, role).await?;
+    caller.may(&request, role)?;
     if role == Role::Reset {
         auth::count_going_back(&app, &request, &caller)?;
     }
