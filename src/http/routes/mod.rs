@@ -2,11 +2,8 @@
 
 mod access;
 mod batches;
-<<<<<<< HEAD
 mod client;
-=======
 mod commands;
->>>>>>> g
 mod entity;
 mod events;
 mod kept;
