@@ -32,10 +32,10 @@ impl Deref for Caller {
 }
 
 impl Caller {
-    /// Refuses who may not do what needs a role: for handlers that learn only from the body what is asked for.
+    /// Refuses who may not do what needs a role: for handlers that learn only from the body what is asked for. They count
+    /// for themselves what goes back.
     pub(in crate::http) fn may(&self, request: &HttpRequest, role: Role) -> Answer<()> {
-        let app = request.app_data::<Data<App>>().ok_or_else(Problem::internal)?;
-        check(app, request, &self.identity, role)
+        check_role(&self.identity, role).inspect_err(|problem| note(request, Some(&self.identity), role, problem))
     }
 }
 
@@ -81,18 +81,13 @@ fn caller(request: &HttpRequest, role: Role) -> Answer<Caller> {
     let app = request.app_data::<Data<App>>().ok_or_else(Problem::internal)?;
     let identity = auth::identify(app, request).inspect_err(|problem| note(request, None, role, problem))?;
     request.extensions_mut().insert(Who(identity.name.clone()));
-    check(app, request, &identity, role)?;
-    Ok(Caller { from: from(request, Some(&identity)), identity })
-}
-
-/// Refuses who does not have the role, and who goes back too often.
-fn check(app: &App, request: &HttpRequest, identity: &Identity, role: Role) -> Answer<()> {
-    let checked = check_role(identity, role).and_then(|()| {
+    let checked = check_role(&identity, role).and_then(|()| {
         // What only says what would be done goes nowhere yet.
         let goes_back = role == Role::Reset && !request.method().is_safe() && !request.path().ends_with("/plan");
-        if goes_back { auth::count_going_back(app, request, identity) } else { Ok(()) }
+        if goes_back { auth::count_going_back(app, request, &identity) } else { Ok(()) }
     });
-    checked.inspect_err(|problem| note(request, Some(identity), role, problem))
+    checked.inspect_err(|problem| note(request, Some(&identity), role, problem))?;
+    Ok(Caller { from: from(request, Some(&identity)), identity })
 }
 
 fn check_role(identity: &Identity, role: Role) -> Answer<()> {
@@ -124,7 +119,9 @@ fn note(request: &HttpRequest, identity: Option<&Identity>, role: Role, problem:
 /// Puts a refusal into the audit, if it belongs there, before it is answered.
 pub(in crate::http) async fn audit_refusal(app: &App, request: &HttpRequest) {
     let Some(Refused { by, from, why }) = request.extensions_mut().remove() else { return };
-    let call = format!("{} {}", request.method(), request.path());
+    // Whoever asks to have a token ended may have named all of it.
+    let parts = request.path().split('/').map(|part| if part.starts_with("rs_") { "rs_..." } else { part });
+    let call = format!("{} {}", request.method(), parts.collect::<Vec<_>>().join("/"));
     if let Err(error) = app.access.by(by).from(from).denied(&call, &why).await {
         tracing::warn!(%error, "a refused call is not in the audit");
     }

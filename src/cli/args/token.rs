@@ -20,7 +20,7 @@ pub enum TokenVerb {
     /// End a token: the next call with it is refused
     #[command(after_help = "Example:\n  restage token revoke 3f9c01aa2b44 --reason \"it was in a log\"")]
     Revoke {
-        /// Its id: the middle part of the token
+        /// Its id, the middle part of the token; or all of it
         id: String,
     },
     /// Print a link that signs a browser in, once, within 15 minutes
