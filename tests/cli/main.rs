@@ -8,3 +8,4 @@ mod program;
 mod served;
 mod tasks;
 mod transcripts;
+mod workers;
