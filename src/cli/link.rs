@@ -1,12 +1,13 @@
 //! The connection to a server: which one, with which token, and what its refusals mean here.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
-use reqwest::{Client, Method, RequestBuilder, Response};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 
 use super::args::{Global, Reach, Settings};
@@ -25,10 +26,16 @@ const PROBLEM_BYTES_MAX: usize = 1 << 20;
 #[derive(Clone)]
 pub(super) struct Link {
     client: Client,
+    target: Arc<RwLock<Target>>,
+    /// The data folder of this machine that it holds, if it was found by that.
+    data: Option<PathBuf>,
+}
+
+/// Where a server is, and what it is shown.
+#[derive(Clone, PartialEq, Eq)]
+struct Target {
     url: String,
-    token: Option<String>,
-    /// Whether it is the one that holds a data folder of this machine.
-    is_here: bool,
+    token: String,
 }
 
 /// What a server leaves in its data folder.
@@ -99,16 +106,17 @@ pub(super) fn named(url: &str, global: &Global) -> Outcome<Link> {
         let what = format!("{url} is no address of a server");
         return Err(Stop::problem("usage", what, "give it like https://restage.example.org"));
     };
-    let token = match &global.token_file {
+    let shown = match &global.token_file {
         Some(file) => Some(token_of(file)?),
         None => std::env::var("RESTAGE_TOKEN").ok().filter(|token| !token.is_empty()),
     };
-    if token.is_none() {
+    let Some(token) = shown else {
         let hint = "put it into RESTAGE_TOKEN or a file for --token-file; make one where the server is: \
                     restage token create --role write";
         return Err(Stop::problem("no_token", format!("there is no token for {url}"), hint));
-    }
-    Ok(Link { client: client(false)?, url: parsed.as_str().trim_end_matches('/').to_owned(), token, is_here: false })
+    };
+    let target = Target { url: parsed.as_str().trim_end_matches('/').to_owned(), token };
+    Ok(Link { client: client(false)?, target: Arc::new(RwLock::new(target)), data: None })
 }
 
 /// There is no server to ask.
@@ -135,15 +143,18 @@ pub(super) fn url_of(data: &Path) -> Option<String> {
 
 /// The server that holds a data folder of this machine, if one does.
 async fn here(data: &Path) -> Outcome<Option<Link>> {
-    let Ok(bytes) = fs::read(data.join(SERVER_FILE)) else { return Ok(None) };
-    let Ok(file) = serde_json::from_slice::<ServerFile>(&bytes) else { return Ok(None) };
-    // A server that was killed leaves its file: then the folder itself says whether it is in use.
-    if !Path::new(&format!("/proc/{}", file.pid)).exists() {
-        return Ok(None);
-    }
-    let link = Link { client: client(true)?, url: file.url, token: Some(file.token), is_here: true };
+    let Some(target) = holder(data) else { return Ok(None) };
+    let link = Link { client: client(true)?, target: Arc::new(RwLock::new(target)), data: Some(data.to_path_buf()) };
     let alive = link.request(Method::GET, "/livez").timeout(ALIVE_MOST).send().await;
     Ok(alive.is_ok_and(|answer| answer.status().is_success()).then_some(link))
+}
+
+/// What the server that holds a data folder left there. One that was killed leaves its file too: then the folder itself
+/// says whether it is in use.
+fn holder(data: &Path) -> Option<Target> {
+    let file: ServerFile = serde_json::from_slice(&fs::read(data.join(SERVER_FILE)).ok()?).ok()?;
+    let is_alive = Path::new(&format!("/proc/{}", file.pid)).exists();
+    is_alive.then_some(Target { url: file.url, token: file.token })
 }
 
 fn client(is_here: bool) -> Outcome<Client> {
@@ -162,21 +173,29 @@ fn client(is_here: bool) -> Outcome<Client> {
 impl Link {
     /// Whether the server is on this machine, and holds a data folder of it.
     pub(super) fn is_here(&self) -> bool {
-        self.is_here
+        self.data.is_some()
     }
 
     /// Where it is.
-    pub(super) fn url(&self) -> &str {
-        &self.url
+    pub(super) fn url(&self) -> String {
+        self.target().url
+    }
+
+    fn target(&self) -> Target {
+        self.target.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Finds the server again that holds the data folder, if it was started anew. Whether it is another.
+    fn find_again(&self) -> bool {
+        let Some(fresh) = self.data.as_deref().and_then(holder) else { return false };
+        let mut target = self.target.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *target, fresh.clone()) != fresh
     }
 
     /// A request, with the token.
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.client.request(method, format!("{}{path}", self.url));
-        match &self.token {
-            Some(token) => request.bearer_auth(token),
-            None => request,
-        }
+        let Target { url, token } = self.target();
+        self.client.request(method, format!("{url}{path}")).bearer_auth(token)
     }
 
     /// Sends a request; a refusal is the end of the command.
@@ -192,8 +211,16 @@ impl Link {
     /// # Errors
     /// Why it came to nothing.
     pub(super) async fn ask(&self, request: RequestBuilder) -> Result<Response, Failure> {
-        let response = request.send().await.map_err(|error| self.broken(&error))?;
-        if response.status().is_success() { Ok(response) } else { Err(Failure::Refused(refusal(response).await)) }
+        let response = request.send().await.map_err(|error| {
+            self.find_again();
+            self.broken(&error)
+        })?;
+        match response.status() {
+            status if status.is_success() => Ok(response),
+            // It was started anew, and knows nothing of the token of the one before.
+            StatusCode::UNAUTHORIZED if self.find_again() => Err(self.ended("it was started anew")),
+            _ => Err(Failure::Refused(refusal(response).await)),
+        }
     }
 
     /// The server can't be reached, or not any more.
@@ -203,12 +230,12 @@ impl Link {
 
     /// The server ended what should go on.
     pub(super) fn ended(&self, why: &str) -> Failure {
-        Failure::Unreachable(Stop::problem("unreachable", format!("the server at {} is gone: {why}", self.url), ""))
+        Failure::Unreachable(Stop::problem("unreachable", format!("the server at {} is gone: {why}", self.url()), ""))
     }
 
     /// The server says what is not understood here.
     pub(super) fn unclear(&self, error: &dyn std::error::Error) -> Failure {
-        let what = format!("what the server at {} says is not understood here: {error}", self.url);
+        let what = format!("what the server at {} says is not understood here: {error}", self.url());
         Failure::Unreachable(Stop::problem("unreachable", what, "use the same version here and there"))
     }
 
@@ -218,13 +245,13 @@ impl Link {
         while let Some(source) = why.source() {
             why = source;
         }
-        let hint = if self.is_here {
+        let hint = if self.is_here() {
             "see whether it runs, and start it again: restage serve"
         } else {
             "see whether it runs, and whether this is its address"
         };
         let why = why.to_string();
-        Stop::problem("unreachable", format!("the server at {} is not reached", self.url), hint)
+        Stop::problem("unreachable", format!("the server at {} is not reached", self.url()), hint)
             .map(|problem| problem.why = Some(why))
     }
 }
@@ -336,7 +363,7 @@ mod tests {
     fn code(found: Outcome<Option<Link>>) -> String {
         match found {
             Err(Stop::Problem(problem)) => problem.code,
-            Ok(link) => panic!("{:?}", link.map(|link| link.url)),
+            Ok(link) => panic!("{:?}", link.map(|link| link.url())),
             Err(other) => panic!("{other:?}"),
         }
     }
@@ -348,7 +375,8 @@ mod tests {
         fs::write(&file, "rs_1_abc\n").unwrap();
         let line = format!("restage workshop list --server https://h.example/ --token-file {}", file.display());
         let link = found(&line).await.unwrap().unwrap();
-        assert_eq!((link.url(), link.token.as_deref(), link.is_here()), ("https://h.example", Some("rs_1_abc"), false));
+        let Target { url, token } = link.target();
+        assert_eq!((url.as_str(), token.as_str(), link.is_here()), ("https://h.example", "rs_1_abc", false));
         fs::write(&file, "two words").unwrap();
         assert_eq!(code(found(&line).await), "usage");
     }

@@ -9,3 +9,4 @@ mod served;
 mod tasks;
 mod tokens;
 mod transcripts;
+mod workers;

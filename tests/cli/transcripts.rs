@@ -145,6 +145,28 @@ fn tasks_that_can_t_be_are_refused_with_what_why_and_what_to_do() {
 }
 
 #[test]
+fn a_workflow_is_run_taken_back_and_told_of() {
+    holds("workflow.txt");
+}
+
+#[test]
+fn workflows_that_can_t_be_are_refused_with_what_why_and_what_to_do() {
+    holds("workflow-bad-input.txt");
+}
+
+#[test]
+fn many_are_taken_back_at_once() {
+    holds("batch.txt");
+}
+
+#[test]
+fn a_server_that_holds_the_folder_does_the_same_with_workflows() {
+    for name in ["workflow.txt", "workflow-bad-input.txt", "batch.txt"] {
+        holds_through_a_server(name);
+    }
+}
+
+#[test]
 fn a_server_that_holds_the_folder_does_the_same_with_workshops() {
     for name in ["forward.txt", "back.txt", "json.txt", "transfer.txt"] {
         holds_through_a_server(name);
