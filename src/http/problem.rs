@@ -200,7 +200,9 @@ impl Problem {
                     None => problem,
                 }
             }
-            Rejection::VersionMoved { expected, actual, .. } => self.with("given", expected).with("current", actual),
+            Rejection::VersionMoved { expected, actual, .. } | Rejection::RevisionMoved { expected, actual } => {
+                self.with("given", expected).with("current", actual)
+            }
             Rejection::PlanMoved { plan } | Rejection::PlanRequired { plan } => {
                 self.with("plan", Plan::from((**plan).clone()))
             }

@@ -434,12 +434,12 @@ pub(super) async fn settled(task: &Handle, mut receipt: Receipt<()>, time: Durat
     if view.state.operation.is_some() {
         return Ok(Done::new(receipt, |()| standing).status(StatusCode::ACCEPTED));
     }
-    if let Some(problem) = view.state.problem.as_ref().filter(|_| view.revision > receipt.revision) {
+    if let Some(problem) = task.failure(receipt.revision).await? {
         let detail = format!("could not {}: {}", problem.doing, problem.what);
-        let told = Problem::new(StatusCode::CONFLICT, problem.code.clone(), detail);
-        return Err(told.hint(problem.hint.clone()).with("task", standing));
+        let told = Problem::new(StatusCode::CONFLICT, problem.code, detail);
+        return Err(told.hint(problem.hint).with("task", standing));
     }
-    let left = view.undo_points.iter().rev().find(|point| point.revision > receipt.revision);
+    let left = view.undo_points.iter().find(|point| point.revision > receipt.revision);
     receipt.undo_point = receipt.undo_point.or(left.map(|point| point.number));
     receipt.revision = view.revision;
     Ok(Done::new(receipt, |()| standing))
