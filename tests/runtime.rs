@@ -371,7 +371,7 @@ async fn figures_tell_what_was_held_turned_away_and_taken_back() {
     assert_eq!((figures().active, figures().drafts_pending, figures().fences_hit), (1, 1, 0));
     workshop.reset(&step).await.unwrap();
     assert_eq!((figures().drafts_pending, figures().verbs), (0, vec![("reset", 1)]));
-    let late = workshop.generation(restage::Generation::FIRST).save(&step, vec![message("late")]).await;
+    let late = workshop.under(restage::Generation::FIRST).save(&step, vec![message("late")]).await;
     assert_eq!(late.unwrap_err().code(), "stale_generation");
     workshop.handle().undo(None).await.unwrap();
     assert_eq!((figures().fences_hit, figures().verbs), (1, vec![("reset", 1), ("undo", 1)]));

@@ -53,7 +53,7 @@ mod named {
     #[cfg(feature = "http")]
     pub(crate) use crate::runtime::Stopwatch;
     pub(crate) use crate::runtime::{Clock, SystemClock};
-    pub(crate) use crate::store::{BackupInfo, IndexState, Position, UpTo, VerifyReport};
+    pub(crate) use crate::store::{BackupInfo, IndexState, Position, StoreError, UpTo, VerifyReport};
     #[cfg(test)]
     pub(crate) use crate::vcs::{CommitId, FileChange};
     pub(crate) use crate::vcs::{Kept, Look, Snapshot, Stays};

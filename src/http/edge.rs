@@ -58,7 +58,7 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
     let id = request_id(request.headers());
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let method = request.method().clone();
-    let Some(app) = request.app_data::<Data<App>>().map(|app| Data::clone(app)) else {
+    let Some(app) = request.app_data::<Data<App>>().cloned() else {
         return Err(Problem::internal().into());
     };
     let admitted = UnderWay::enter(&app, request.path()).and_then(|under_way| {
@@ -267,13 +267,13 @@ mod tests {
             let request = actix_web::dev::Service::call(&service, request).await;
             let answer = request.unwrap_err().error_response();
             assert_eq!(
-                (answer.status(), &answer.headers()[header::CONTENT_TYPE]),
+                (answer.status(), answer.headers().get(header::CONTENT_TYPE).unwrap()),
                 (StatusCode::INTERNAL_SERVER_ERROR, &HeaderValue::from_static(problem::MEDIA_TYPE))
             );
             assert!(answer.headers().contains_key(REQUEST_ID));
         }
         assert_eq!(requests.under_way.load(Ordering::Acquire), 0);
-        let figures = metrics.render(&app);
+        let figures = metrics.render();
         assert!(figures.contains("method=\"GET\",route=\"none\",status=\"500\"} 2"), "{figures}");
         let request = TestRequest::get().uri("/nothing").insert_header(("host", "127.0.0.1")).to_request();
         let answer = call_service(&service, request).await;

@@ -10,7 +10,9 @@ mod client;
 mod core;
 mod entity;
 mod events;
+mod going_back;
 mod limits;
+mod linear;
 mod metrics;
 mod openapi;
 #[path = "../pipeline/mod.rs"]

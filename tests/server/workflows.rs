@@ -190,7 +190,8 @@ async fn leases_that_are_none_are_refused_and_nothing_is_kept() {
     assert_eq!(desk.post("/v1/leases/release", json!({ "lease": grant["lease"] })).await.status, 200);
     let again = desk.claim().await;
     assert_eq!(again["task_id"], grant["task_id"], "it was given back");
-    desk.finish(&grant, good()).await.problem(409, "superseded");
+    let late = desk.finish(&grant, good()).await.problem(409, "superseded");
+    assert!(late["orphan"].is_u64(), "{late}");
     desk.world.end().await;
 }
 
