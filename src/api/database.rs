@@ -351,7 +351,6 @@ impl Restage {
     }
 
     /// What carries everything.
-    #[cfg(feature = "http")]
     pub(in crate::api) fn runtime(&self) -> &Arc<Runtime> {
         &self.runtime
     }

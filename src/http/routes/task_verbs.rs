@@ -94,7 +94,7 @@ async fn restart_task(
     let task = terms.verb(&app.tasks.get(&at.id), &caller, &why);
     require_plan(&app, why.plan.as_deref(), async { Ok(task.preview_restart(to.as_ref()).await?.plan) }).await?;
     let receipt = task.restart(to.as_ref()).await?;
-    settled(&task, receipt.map(drop), time).await
+    settled(&app, &task, receipt.map(drop), time).await
 }
 
 /// Shows what an undo would do.
@@ -129,7 +129,7 @@ async fn undo_task(
     let task = terms.verb(&task, &caller, &why);
     require_plan(&app, why.plan.as_deref(), task.handle().preview_undo(undo.undo_point)).await?;
     let receipt = task.undo(undo.undo_point).await?;
-    settled(&task, receipt, time).await
+    settled(&app, &task, receipt, time).await
 }
 
 /// Shows what accepting would do.
