@@ -25,10 +25,7 @@ install() {
 
 serve() {
     rm -rf data url
-    cat > settings.toml <<SETTINGS
-$(cat "$here/generated.toml")
-SETTINGS
-    "$program" --data "$work/data" serve --listen 127.0.0.1:0 --config settings.toml > url 2> server.log &
+    "$program" --data "$work/data" serve --listen 127.0.0.1:0 --config "$here/generated.toml" > url 2> server.log &
     server=$!
     for _ in $(seq 600); do
         if [ -s url ]; then break; fi
