@@ -24,16 +24,16 @@ pub use api::{
     Access, Class, Error, Feed, Handle, Imported, Kind, Options, Progress, Receipt, Restage, Stats, Unsound, WentBack,
     Workshop, Workshops,
 };
+pub use api::{Batch, Batches, StuckAfter, StuckAt, StuckPage, StuckQuery, Workflow, Workflows};
 #[cfg(feature = "tasks")]
 pub use api::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
-pub use api::{Batch, Batches, StuckAfter, StuckAt, StuckPage, StuckQuery, Workflow, Workflows};
 #[cfg(feature = "http")]
 pub use api::{Trial, WebhookChange, WebhookHosts, Webhooks};
 pub use api::{access, transcript, workflows};
 pub use domain::{
     Decision, Digest, Entity, EntityId, Fate, Fence, Generation, Inherit, Input, Owes, Part, Plan, PlanLine, PlanToken,
-    Read, Rejection, StageId, Stuck, Target, Timestamp, Verb, batch, limits, queue, repository, task, webhook, workflow,
-    workshop,
+    Read, Rejection, StageId, Stuck, Target, Timestamp, Verb, batch, limits, queue, repository, task, webhook,
+    workflow, workshop,
 };
 pub use engine::{
     Asked, Audit, Change, CodecError, Committed, Entry, Failure, Orphan, Owed, Page, PageRange, Record, Turn,

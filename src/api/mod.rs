@@ -46,14 +46,14 @@ mod named {
     pub(crate) use crate::agents::{AgentConfig, AgentSpec};
     pub(crate) use crate::domain::repository::RepositoryFacts;
     pub(crate) use crate::domain::{
-        Digest, Entity, EntityId, Fate, Generation, Plan, PlanLine, PlanToken, Rejection, StageId, Timestamp, limits, task,
-        batch, webhook, workflow, workshop,
+        Digest, Entity, EntityId, Fate, Generation, Plan, PlanLine, PlanToken, Rejection, StageId, Timestamp, batch,
+        limits, task, webhook, workflow, workshop,
     };
     pub(crate) use crate::engine::{Audit, Change, Orphan, Turn, UndoPoint, View};
     #[cfg(feature = "http")]
     pub(crate) use crate::runtime::Stopwatch;
     pub(crate) use crate::runtime::{Clock, SystemClock};
-    pub(crate) use crate::store::{BackupInfo, IndexState, Position, UpTo, VerifyReport};
+    pub(crate) use crate::store::{BackupInfo, IndexState, Position, StoreError, UpTo, VerifyReport};
     #[cfg(test)]
     pub(crate) use crate::vcs::{CommitId, FileChange};
     pub(crate) use crate::vcs::{Kept, Look, Snapshot, Stays};

@@ -40,6 +40,16 @@ fn bad_backup(error: Error) -> Stop {
     stop
 }
 
+/// Files that are being written can't be compared: what to do instead.
+fn in_use(error: Error) -> Stop {
+    Stop::from(error).map(|problem| {
+        if problem.code == "in_use" {
+            problem.hint =
+                Some("verify a backup of it: restage backup FILE, restage verify FILE; or stop it first".into());
+        }
+    })
+}
+
 pub(super) async fn backup(args: &BackupArgs, site: &Site, output: &mut Output) -> Outcome {
     let file = site.absolute(&args.file)?;
     if file.exists() {
@@ -117,7 +127,7 @@ async fn verify_folder(settings: &Settings, deep: bool, output: &mut Output) -> 
     let bar = progress.clone();
     let checked = Restage::verify(&settings.data, move |done, total| bar.at(done, total)).await;
     progress.end();
-    let report = checked?;
+    let report = checked.map_err(in_use)?;
     let mut findings: Vec<String> = report
         .findings
         .iter()

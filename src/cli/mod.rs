@@ -2,7 +2,9 @@
 
 mod agent;
 pub mod args;
+mod batch;
 mod call;
+mod events;
 pub mod exit;
 mod files;
 mod going_back;
@@ -13,6 +15,7 @@ mod maintenance;
 mod orphans;
 pub mod output;
 mod plan;
+mod queue;
 mod remote;
 mod repo;
 mod serve;
@@ -25,6 +28,8 @@ mod tier;
 pub mod time;
 mod token;
 mod tour;
+mod worker;
+mod workflow;
 mod workshop;
 
 use std::env;
@@ -73,12 +78,15 @@ fn act(cli: Cli, typed: &ArgMatches, arguments: &[OsString], output: &mut Output
             return dispatch(command, &global, &Site::own(Settings::default()), output).await;
         }
         let settings = settings(&global)?;
-        match link::find(&global, typed, &settings, reach).await? {
-            Some(link) if reach == Reach::Folder => {
+        match (link::find(&global, typed, &settings, reach).await?, command) {
+            (Some(link), Command::Worker(verb)) => worker::run(verb, link, output).await,
+            (Some(link), Command::Events(args)) if args.follow => events::follow(&args, &link, output).await,
+            (None, _) if reach == Reach::Server => Err(link::none(&settings.data)),
+            (Some(link), command) if reach == Reach::Folder => {
                 let line = remote::Line::new(arguments, typed, &command, &settings, &link)?;
                 remote::forward(&link, line, output).await
             }
-            _ => dispatch(command, &global, &Site::own(settings), output).await,
+            (_, command) => dispatch(command, &global, &Site::own(settings), output).await,
         }
     });
     // Somebody may still wait for input: the process ends all the same.
@@ -104,7 +112,13 @@ async fn dispatch(command: Command, global: &Global, site: &Site, output: &mut O
         Command::Restore(args) => maintenance::restore(&args, output).await,
         Command::Verify(args) => maintenance::verify(args, &site.settings, output).await,
         Command::Tour(args) => tour::run(&args, output).await,
-        Command::Completions { .. } => Ok(()),
+        Command::Workflow(verb) => workflow::run(verb, global, site, output).await,
+        Command::Queue(verb) => queue::run(&verb, site, output).await,
+        Command::Stuck(args) => queue::stuck(&args, site, output).await,
+        Command::Batch(verb) => batch::run(verb, global, site, output).await,
+        Command::Events(args) => events::run(&args, site, output).await,
+        // It has no data folder: it was done where it was typed.
+        Command::Worker(_) | Command::Completions { .. } => Ok(()),
     }
 }
 

@@ -15,6 +15,8 @@ pub(super) enum Unit {
     Step,
     /// Of a task.
     Stage,
+    /// Of a workflow.
+    Gate,
 }
 
 impl Unit {
@@ -23,6 +25,7 @@ impl Unit {
         match self {
             Self::Step => "step",
             Self::Stage => "stage",
+            Self::Gate => "gate",
         }
     }
 
@@ -31,6 +34,7 @@ impl Unit {
         match self {
             Self::Step => "STEP",
             Self::Stage => "STAGE",
+            Self::Gate => "GATE",
         }
     }
 }

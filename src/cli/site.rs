@@ -12,6 +12,7 @@ use super::remote::Session;
 use super::stop::{Outcome, Stop};
 use super::{maintenance, signals};
 use crate::api::Restage;
+use crate::api::access::Role;
 
 /// Where a command is carried out.
 pub(super) struct Site {
@@ -27,6 +28,8 @@ struct Held {
     folder: Option<PathBuf>,
     /// Where the caller asks from.
     from: Option<String>,
+    /// What the caller may do.
+    role: Role,
 }
 
 impl Site {
@@ -42,13 +45,19 @@ impl Site {
         caller: Arc<Session>,
         folder: Option<PathBuf>,
         from: Option<String>,
+        role: Role,
     ) -> Self {
-        Self { settings, held: Some(Held { restage, caller, folder, from }) }
+        Self { settings, held: Some(Held { restage, caller, folder, from, role }) }
     }
 
     /// Whether the data folder stays open after the command.
     pub(super) fn is_held(&self) -> bool {
         self.held.is_some()
+    }
+
+    /// Whether the caller may do what needs a role. Whose folder it is may everything.
+    pub(super) fn may(&self, role: Role) -> bool {
+        self.held.as_ref().is_none_or(|held| held.role >= role)
     }
 
     /// Where the caller asks from, for the audit.

@@ -58,7 +58,7 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
     let id = request_id(request.headers());
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let method = request.method().clone();
-    let Some(app) = request.app_data::<Data<App>>().map(|app| Data::clone(app)) else {
+    let Some(app) = request.app_data::<Data<App>>().cloned() else {
         return Err(Problem::internal().into());
     };
     let admitted = UnderWay::enter(&app, request.path()).and_then(|under_way| {
@@ -273,7 +273,7 @@ mod tests {
             assert!(answer.headers().contains_key(REQUEST_ID));
         }
         assert_eq!(requests.under_way.load(Ordering::Acquire), 0);
-        let figures = metrics.render(&app);
+        let figures = metrics.render();
         assert!(figures.contains("method=\"GET\",route=\"none\",status=\"500\"} 2"), "{figures}");
         let request = TestRequest::get().uri("/nothing").insert_header(("host", "127.0.0.1")).to_request();
         let answer = call_service(&service, request).await;

@@ -5,6 +5,7 @@ mod answer;
 mod auth;
 mod body;
 mod caller;
+mod commands;
 mod confirm;
 mod docs;
 mod edge;
@@ -23,6 +24,7 @@ mod terms;
 mod tls;
 mod wire;
 
+pub use commands::{CommandError, CommandInput, CommandLine, CommandPart, Commands, Lines, Terminal};
 pub use options::{Adjustable, Limits, ServerOptions};
 pub use server::{RunningServer, Server, ServerError, StopError};
 pub use tls::{TlsError, TlsFiles};

@@ -1,7 +1,9 @@
 //! How the server serves. What can change while it runs is in [`Adjustable`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::commands::Commands;
 use super::tls::TlsFiles;
 
 /// How a server serves. The defaults suit one program on one machine.
@@ -22,6 +24,8 @@ pub struct ServerOptions {
     pub tls: Option<TlsFiles>,
     /// What can change while the server runs, as it is at first.
     pub adjustable: Adjustable,
+    /// Carries out command lines that are typed elsewhere; without, none are.
+    pub commands: Option<Arc<dyn Commands>>,
 }
 
 /// What limits requests and connections.

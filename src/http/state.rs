@@ -13,7 +13,9 @@ use super::metrics::Metrics;
 use super::openapi;
 use super::options::{Adjustable, ServerOptions};
 use super::streams::Streams;
-use crate::api::{Access, Batches, Error, Restage, TaskOptions, Tasks, Timestamp, WebhookHosts, Webhooks, Workflows, Workshops};
+use crate::api::{
+    Access, Batches, Error, Restage, TaskOptions, Tasks, Timestamp, WebhookHosts, Webhooks, Workflows, Workshops,
+};
 
 /// What every handler has at hand. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -5,5 +5,8 @@
 mod conversation;
 mod folders;
 mod program;
+mod served;
 mod tasks;
+mod tokens;
 mod transcripts;
+mod workers;

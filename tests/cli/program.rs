@@ -1,14 +1,44 @@
 //! Running the program, and putting what it said into a form that is the same each time.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// The program, and a folder to work in.
 pub(crate) struct Program {
     pub(crate) folder: TempDir,
+}
+
+/// A server that holds a data folder.
+pub(crate) struct Serving {
+    server: Child,
+    /// Where it is.
+    pub(crate) url: String,
+}
+
+impl Serving {
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn end(mut self) {
+        kill_process(Pid::from_child(&self.server), Signal::TERM).unwrap();
+        assert_eq!(self.server.wait().unwrap().code(), Some(0));
+    }
+
+    /// Kills it.
+    pub(crate) fn kill(mut self) {
+        self.server.kill().unwrap();
+        self.server.wait().unwrap();
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It has ended already, or its test has failed.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
 }
 
 /// How a run of it ended.
@@ -89,6 +119,15 @@ impl Program {
         assert_eq!(error["error"]["code"], word, "{ran:?}");
         assert!(error["error"]["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{ran:?}");
         ran
+    }
+
+    /// Has a server hold the data folder, until what is returned is dropped.
+    pub(crate) fn serve(&self) -> Serving {
+        let mut server = self.command(env!("CARGO_BIN_EXE_restage"));
+        let mut server = server.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"]).spawn().unwrap();
+        let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+        let url = lines.next().unwrap().unwrap();
+        Serving { server, url }
     }
 
     /// Runs a line in a shell.

@@ -12,7 +12,7 @@ fn golden() -> PathBuf {
 }
 
 /// Runs all commands of a file, and says what came of them in the file's form.
-fn played(script: &str, with_tasks: bool) -> String {
+fn played(script: &str, with_tasks: bool, served: bool) -> String {
     let program = Program::new();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     fs::copy(source.join("data/conversation.jsonl"), program.path("long.jsonl")).unwrap();
@@ -24,6 +24,7 @@ fn played(script: &str, with_tasks: bool) -> String {
         let text = program.normal(text);
         ids.as_mut().map_or_else(|| text.clone(), |ids| ids.hidden(&text))
     };
+    let _server = served.then(|| program.serve());
     let mut played = String::new();
     for line in script.lines().filter(|line| line.starts_with("$ ") || line.starts_with("# ")) {
         played.push_str(line);
@@ -44,11 +45,39 @@ fn played(script: &str, with_tasks: bool) -> String {
 fn holds(name: &str) {
     let file = golden().join(name);
     let expected = fs::read_to_string(&file).unwrap();
-    let found = played(&expected, name.starts_with("task"));
+    let found = played(&expected, name.starts_with("task"), false);
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&file, found).unwrap();
         return;
     }
+    same(name, &found, &expected);
+}
+
+/// The same, with a server that holds the data folder: not a byte is different.
+#[track_caller]
+fn holds_through_a_server(name: &str) {
+    let expected = without_verify(&fs::read_to_string(golden().join(name)).unwrap());
+    same(name, &played(&expected, name.starts_with("task"), true), &expected);
+}
+
+/// A script without the command that works on files that nobody else uses.
+fn without_verify(script: &str) -> String {
+    let mut left_out = false;
+    let mut kept = String::new();
+    for line in script.lines() {
+        if line.starts_with("$ ") || line.starts_with("# ") {
+            left_out = line.starts_with("$ restage verify");
+        }
+        if !left_out {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
+}
+
+#[track_caller]
+fn same(name: &str, found: &str, expected: &str) {
     for (number, (found, expected)) in found.lines().zip(expected.lines()).enumerate() {
         assert_eq!(found, expected, "{name}, line {}", number + 1);
     }
@@ -113,6 +142,42 @@ fn agents_that_fail_are_told_of() {
 #[test]
 fn tasks_that_can_t_be_are_refused_with_what_why_and_what_to_do() {
     holds("task-bad-input.txt");
+}
+
+#[test]
+fn a_workflow_is_run_taken_back_and_told_of() {
+    holds("workflow.txt");
+}
+
+#[test]
+fn workflows_that_can_t_be_are_refused_with_what_why_and_what_to_do() {
+    holds("workflow-bad-input.txt");
+}
+
+#[test]
+fn many_are_taken_back_at_once() {
+    holds("batch.txt");
+}
+
+#[test]
+fn a_server_that_holds_the_folder_does_the_same_with_workflows() {
+    for name in ["workflow.txt", "workflow-bad-input.txt", "batch.txt"] {
+        holds_through_a_server(name);
+    }
+}
+
+#[test]
+fn a_server_that_holds_the_folder_does_the_same_with_workshops() {
+    for name in ["forward.txt", "back.txt", "json.txt", "transfer.txt"] {
+        holds_through_a_server(name);
+    }
+}
+
+#[test]
+fn a_server_that_holds_the_folder_does_the_same_with_tasks() {
+    for name in ["task-forward.txt", "task-back.txt", "task-json.txt"] {
+        holds_through_a_server(name);
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Claims by long poll, and what a worker does with what it got.
 //!
-//! A claim whose caller goes away before it is answered gives its task back at once, for somebody else. One whose answer
-//! is lost on its way to the caller ends as every lease does that nobody gives a sign of life for.
+//! A claim whose caller goes away before it is answered gives its task back at once, for somebody else. One whose
+//! answer is lost on its way to the caller ends as every lease does that nobody gives a sign of life for.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -17,9 +17,7 @@ use crate::api::error::{Class, Error};
 use crate::api::handle::{Handle, Receipt};
 use crate::domain::queue;
 use crate::domain::workflow::limits::{LEASE_SECONDS_MAX, WORKER_NAME_BYTES_MAX};
-use crate::domain::workflow::{
-    Command, Domain, Grant, Outcome, Reply, ResultStatus, TaskId, TaskResult, WorkflowKind,
-};
+use crate::domain::workflow::{Command, Domain, Grant, Outcome, Reply, ResultStatus, TaskId, TaskResult, WorkflowKind};
 use crate::domain::{EntityId, Rejection, Timestamp};
 use crate::store::StoreError;
 
@@ -168,7 +166,8 @@ impl Workflows {
             if let Err(Ok(Looked::Got(claimed))) = answer.send(found) {
                 let lease = LeaseOf::granted(&claimed.workflow, &claimed.grant);
                 if let Err(error) = workflows.leased(lease).release().await {
-                    tracing::info!(workflow = %claimed.workflow, %error, "a task that nobody waited for could not be given back");
+                    let workflow = &claimed.workflow;
+                    tracing::info!(%workflow, %error, "a task that nobody waited for could not be given back");
                 }
             }
         });
@@ -212,8 +211,7 @@ impl Workflows {
         let receipt = claim.asked(&self.0.kind.entity(id)).send(command).await?;
         let Reply::Claimed { grant, more } = receipt.reply else { return Err(Error::unexpected()) };
         if !more {
-            let (workflows, domain, id, revision) =
-                (self.clone(), claim.domain.clone(), id.clone(), receipt.revision);
+            let (workflows, domain, id, revision) = (self.clone(), claim.domain.clone(), id.clone(), receipt.revision);
             let withdrawn = async move { workflows.withdraw(&domain, id, revision).await };
             // Who got a task need not wait for that; who did not would get the same answer again.
             match &grant {
@@ -288,8 +286,8 @@ impl Leased {
     /// Gives a sign of life; answers until when the lease holds now.
     ///
     /// # Errors
-    /// [`Rejection::Stale`] or [`Rejection::Superseded`]: somebody else has the task, or it was taken away, so that it is
-    /// of no use to go on; and as of [`Handle::send`].
+    /// [`Rejection::Stale`] or [`Rejection::Superseded`]: somebody else has the task, or it was taken away, so that
+    /// it is of no use to go on; and as of [`Handle::send`].
     pub async fn heartbeat(&self, progress: Option<String>) -> Result<Receipt<Timestamp>, Error> {
         let LeaseOf { task, gate, generation, claim, .. } = self.lease.clone();
         let receipt = self.handle.send(Command::Heartbeat { task, gate, generation, claim, progress }).await?;
@@ -301,16 +299,15 @@ impl Leased {
     /// Hands in a result; answers what became of it.
     ///
     /// # Errors
-    /// [`Rejection::Stale`] or [`Rejection::Superseded`] with the number of the orphan that it is kept as, if it came too
-    /// late; a value that can't be; and as of [`Handle::send`].
+    /// [`Rejection::Stale`] or [`Rejection::Superseded`] with the number of the orphan that it is kept as, if it came
+    /// too late; a value that can't be; and as of [`Handle::send`].
     pub async fn finish(&self, result: TaskResult) -> Result<Receipt<Outcome>, Error> {
         let done = result.status == ResultStatus::Completed;
         let LeaseOf { task, gate, generation, claim, .. } = self.lease.clone();
         let (generation, claim, result) = (Some(generation), Some(claim), Box::new(result));
         let receipt = self.handle.send(Command::Finish { task, gate, generation, claim, result }).await;
-        let is_late = |error: &Error| {
-            matches!(error.rejection(), Some(Rejection::Stale { .. } | Rejection::Superseded { .. }))
-        };
+        let is_late =
+            |error: &Error| matches!(error.rejection(), Some(Rejection::Stale { .. } | Rejection::Superseded { .. }));
         match &receipt {
             Ok(_) => self.workflows.0.workers.over(&self.lease, Some(done), self.workflows.now()),
             Err(error) if is_late(error) => self.workflows.0.workers.over(&self.lease, None, self.workflows.now()),

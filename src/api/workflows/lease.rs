@@ -1,5 +1,5 @@
-//! Lease tokens: what a worker shows to say which task it holds. Nothing is kept of them: what they say is in them, signed
-//! with a key that only the data folder knows.
+//! Lease tokens: what a worker shows to say which task it holds. Nothing is kept of them: what they say is in them,
+//! signed with a key that only the data folder knows.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -64,7 +64,8 @@ impl LeaseOf {
         // None of the parts holds a slash.
         let Self { workflow, task, gate, generation, claim } = self;
         let said = format!("{workflow}/{task}/{gate}/{generation}/{claim}");
-        let mut bytes = signed(key, said.as_bytes()).map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default();
+        let mut bytes =
+            signed(key, said.as_bytes()).map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default();
         bytes.extend_from_slice(said.as_bytes());
         LeaseToken(URL_SAFE_NO_PAD.encode(bytes))
     }
@@ -139,7 +140,11 @@ mod tests {
             let mut other = bytes.clone();
             other[at] ^= 1;
             assert_eq!(code(&LeaseToken::new(URL_SAFE_NO_PAD.encode(&other)), &[7; 32]), invalid(), "byte {at}");
-            assert_eq!(code(&LeaseToken::new(URL_SAFE_NO_PAD.encode(&bytes[..at])), &[7; 32]), invalid(), "cut at {at}");
+            assert_eq!(
+                code(&LeaseToken::new(URL_SAFE_NO_PAD.encode(&bytes[..at])), &[7; 32]),
+                invalid(),
+                "cut at {at}"
+            );
         }
         for text in ["", "x", "=", "null", &"A".repeat(10_000), "ä"] {
             assert_eq!(code(&LeaseToken::new(text), &[7; 32]), invalid(), "{text:?}");

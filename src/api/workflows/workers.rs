@@ -262,7 +262,8 @@ mod tests {
         let workers = Workers::default();
         let waits = workers.polls("waits", &fe(), at(0));
         let count = i64::try_from(WORKERS_MAX).unwrap();
-        (1..=count).for_each(|n| workers.got(&format!("w{n:06}"), &EntityId::new("w").unwrap(), &grant(1, at(9)), at(n)));
+        (1..=count)
+            .for_each(|n| workers.got(&format!("w{n:06}"), &EntityId::new("w").unwrap(), &grant(1, at(9)), at(n)));
         let all = workers.list(None, usize::MAX, at(0));
         assert_eq!(all.len(), WORKERS_MAX);
         assert!(all.iter().any(|worker| worker.name == "waits") && !all.iter().any(|worker| worker.name == "w000001"));

@@ -3,9 +3,7 @@
 use super::pages::{self, Found, ResultFilter, StoredTask, TaskFilter};
 use crate::api::error::Error;
 use crate::api::handle::{Handle, Receipt};
-use crate::domain::workflow::{
-    Command, Event, NewTask, Reply, ResetSummary, RunState, TaskId, Template, WorkflowKind,
-};
+use crate::domain::workflow::{Command, Event, NewTask, Reply, ResetSummary, RunState, TaskId, Template, WorkflowKind};
 use crate::domain::{Digest, EntityId, Plan, PlanToken, Rejection, StageId};
 use crate::engine::{Change, View};
 
@@ -230,7 +228,9 @@ impl Workflow {
             for change in changes {
                 match change {
                     Change::Event(Event::RunIs(run)) if run.number == number => found = Some(*run),
-                    Change::Event(Event::RunIs(run)) if run.number > number => return found.ok_or_else(|| not_found().into()),
+                    Change::Event(Event::RunIs(run)) if run.number > number => {
+                        return found.ok_or_else(|| not_found().into());
+                    }
                     _ => {}
                 }
             }

@@ -1,10 +1,14 @@
 //! The arguments as they were typed. Parsing asks the system for nothing: what is not given stays open.
 
+mod duration;
+mod events;
 mod reach;
 mod serve;
 pub mod task;
 mod template;
 pub mod token;
+mod worker;
+pub mod workflow;
 pub mod workshop;
 
 use std::path::PathBuf;
@@ -12,11 +16,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub use reach::{Needs, Reach};
+pub use events::EventsArgs;
+pub use reach::Reach;
 pub use serve::ServeArgs;
 pub use task::{AgentArgs, AgentVerb, AgentsArgs, RepoVerb, TaskArgs, TierVerb};
 pub use template::TemplateVerb;
 pub use token::{CreateArgs, LinkArgs, TokenVerb};
+pub use worker::{RunArgs as WorkerRunArgs, WorkerVerb};
+use workflow::{BatchVerb, QueueVerb, StuckArgs, WorkflowVerb};
 use workshop::WorkshopVerb;
 
 const EXAMPLES: &str = "\
@@ -105,6 +112,22 @@ pub enum Command {
     /// Say who may call the server: tokens for programs, links for browsers
     #[command(subcommand)]
     Token(TokenVerb),
+    /// Work on workflows: gates, tasks that workers take from queues, taken back to any gate
+    #[command(subcommand, visible_alias = "wf")]
+    Workflow(WorkflowVerb),
+    /// Look at the queues that workers take tasks from
+    #[command(subcommand)]
+    Queue(QueueVerb),
+    /// Find what does not go on by itself, and the command that cures it
+    Stuck(StuckArgs),
+    /// Take many back at once
+    #[command(subcommand)]
+    Batch(BatchVerb),
+    /// Work on tasks of workflows: take them from queues, run a command for each
+    #[command(subcommand)]
+    Worker(WorkerVerb),
+    /// See what happened, and what happens
+    Events(EventsArgs),
     /// Copy all data into one file, while it is in use
     #[command(after_help = "Example:\n  restage backup /mnt/backup/restage-$(date +%F).backup")]
     Backup(BackupArgs),
@@ -157,6 +180,11 @@ impl Command {
             Self::Workshop(verb) => verb.does(),
             Self::Task(args) => args.verb.does(),
             Self::Token(verb) => verb.does(),
+            Self::Worker(_) => Does::Acts,
+            Self::Workflow(verb) => verb.does(),
+            Self::Batch(verb) => verb.does(),
+            Self::Queue(_) | Self::Stuck(_) => Does::Looks,
+            Self::Events(_) => Does::Looks,
             Self::Repo(RepoVerb::Add { .. }) | Self::Backup(_) | Self::Restore(_) | Self::Serve(_) => Does::Acts,
             Self::Repo(RepoVerb::List) | Self::Template(_) | Self::Tier(_) | Self::Agent(_) => Does::Looks,
             // The tour works in a folder of its own.

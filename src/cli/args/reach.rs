@@ -4,10 +4,12 @@
 use std::path::{Path, PathBuf};
 
 use super::task::{NewArgs as NewTaskArgs, TaskVerb};
+use super::workflow::{AddArgs, StartArgs, WorkflowVerb};
 use super::workshop::{
     ArtifactArgs, ExportArgs, ImportArgs, NewArgs as NewWorkshopArgs, SaveArgs, SayArgs, WorkshopVerb,
 };
 use super::{Command, Does, RepoVerb};
+use crate::api::access::Role;
 use crate::cli::template::names_a_file;
 
 /// What a command reaches.
@@ -17,21 +19,10 @@ pub enum Reach {
     Files,
     /// A data folder, wherever it is: a server that holds it carries the command out.
     Folder,
+    /// A server, by itself.
+    Server,
     /// A data folder of this machine that nobody holds, or one of its own.
     FreeFolder,
-}
-
-/// What a caller has to be allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Needs {
-    /// To look.
-    Read,
-    /// To go forward.
-    Write,
-    /// To go back and overrule.
-    Reset,
-    /// To change what the server is and reaches.
-    Admin,
 }
 
 impl Command {
@@ -42,20 +33,25 @@ impl Command {
             Self::Workshop(_) | Self::Task(_) | Self::Repo(_) | Self::Agent(_) | Self::Token(_) | Self::Backup(_) => {
                 Reach::Folder
             }
+            Self::Workflow(WorkflowVerb::Template(_)) => Reach::Files,
+            Self::Workflow(_) | Self::Queue(_) | Self::Stuck(_) | Self::Batch(_) => Reach::Folder,
+            Self::Events(args) if args.follow => Reach::Server,
+            Self::Events(_) => Reach::Folder,
+            Self::Worker(_) => Reach::Server,
             Self::Restore(_) | Self::Serve(_) | Self::Verify(_) | Self::Tour(_) => Reach::FreeFolder,
         }
     }
 
     /// What a caller has to be allowed to have it done.
-    pub fn needs(&self, dry_run: bool) -> Needs {
+    pub fn role(&self, dry_run: bool) -> Role {
         match self {
-            Self::Token(_) | Self::Backup(_) | Self::Restore(_) | Self::Serve(_) => Needs::Admin,
-            Self::Repo(RepoVerb::Add { .. }) => Needs::Admin,
+            Self::Token(_) | Self::Backup(_) | Self::Restore(_) | Self::Serve(_) => Role::Admin,
+            Self::Repo(RepoVerb::Add { .. }) => Role::Admin,
             _ => match self.does() {
-                Does::Looks => Needs::Read,
-                Does::GoesBack if dry_run => Needs::Read,
-                Does::GoesBack => Needs::Reset,
-                Does::Acts => Needs::Write,
+                Does::Looks => Role::Read,
+                Does::GoesBack if dry_run => Role::Read,
+                Does::GoesBack => Role::Reset,
+                Does::Acts => Role::Write,
             },
         }
     }
@@ -79,6 +75,8 @@ impl Command {
                 }
                 _ => None,
             },
+            Self::Workflow(WorkflowVerb::Start(StartArgs { template, .. })) => named(template),
+            Self::Workflow(WorkflowVerb::Add(AddArgs { input_file, .. })) => input_file.clone(),
             _ => None,
         };
         read.into_iter().collect()

@@ -4,8 +4,12 @@
 mod client;
 mod frame;
 mod pipe;
+#[cfg(feature = "http")]
+mod server;
 mod session;
 
 pub(super) use client::{Line, forward};
-pub(super) use frame::{Data, Frame, Terminal, Want};
+pub(super) use frame::{Frame, Terminal};
+#[cfg(feature = "http")]
+pub(super) use server::CommandServer;
 pub(super) use session::{Session, Stream};

@@ -7,6 +7,7 @@ mod service;
 
 use std::env;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -20,6 +21,7 @@ use super::args::{ServeArgs, Settings};
 use super::exit::Exit;
 use super::logs;
 use super::output::Output;
+use super::remote::CommandServer;
 use super::stop::{Outcome, Stop};
 use crate::api::{Restage, TaskOptions};
 use crate::http::{RunningServer, Server, ServerError};
@@ -109,7 +111,9 @@ async fn begin(
         return Err(Stop::problem("no_token", what, hint));
     }
     let tasks = restage.tasks(TaskOptions::default().agents(agents.config))?;
-    let server = Server::start(restage.clone(), config.options.clone(), listener).await.map_err(unstartable)?;
+    let mut options = config.options.clone();
+    options.commands = Some(Arc::new(CommandServer::new(restage.clone(), settings.data.clone())));
+    let server = Server::start(restage.clone(), options, listener).await.map_err(unstartable)?;
     tasks.serve();
     restage.workflows()?.serve();
     restage.batches()?.serve();

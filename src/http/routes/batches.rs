@@ -147,16 +147,8 @@ struct Outcome {
 impl From<(u64, batch::Outcome)> for Outcome {
     fn from((place, outcome): (u64, batch::Outcome)) -> Self {
         let (target, at) = (outcome.target.to_string(), rfc3339(outcome.at));
-        let nothing = Self {
-            place,
-            target,
-            done: false,
-            revision: None,
-            undo_point: None,
-            code: None,
-            problem: None,
-            at,
-        };
+        let nothing =
+            Self { place, target, done: false, revision: None, undo_point: None, code: None, problem: None, at };
         match outcome.result {
             StepResult::Done { revision, undo_point } => {
                 Self { done: true, revision: Some(revision), undo_point, ..nothing }
@@ -186,8 +178,8 @@ async fn list_batches(app: Data<App>, _: Reader, paging: Paging) -> Answer<Page<
 
 /// Shows what a batch would do.
 ///
-/// The plans of its first targets, and how many more there are. Nothing is done. The plan's token can be given with the batch
-/// itself.
+/// The plans of its first targets, and how many more there are. Nothing is done. The plan's token can be given with
+/// the batch itself.
 #[utoipa::path(tag = "batches", security(("token" = ["reset"])), request_body = NewBatch,
     responses((status = 200, description = "The plan.", body = Plan)))]
 #[post("/v1/batches/plan")]
@@ -197,8 +189,8 @@ async fn plan_batch(app: Data<App>, _: Resetter, new: Body<NewBatch, TARGETS_BYT
 
 /// Resets many.
 ///
-/// The list is frozen by this. Targets are dealt with one after the other, each with an audit entry and an undo point of its
-/// own; what refuses is told among the outcomes, and holds nothing up.
+/// The list is frozen by this. Targets are dealt with one after the other, each with an audit entry and an undo point
+/// of its own; what refuses is told among the outcomes, and holds nothing up.
 #[utoipa::path(tag = "batches", security(("token" = ["reset"])), request_body = NewBatch,
     responses((status = 201, description = "It is begun.", body = Done<MadeBatch>)))]
 #[post("/v1/batches")]
@@ -233,12 +225,7 @@ async fn get_batch(app: Data<App>, _: Reader, at: At<EntityAt>) -> Answer<Seen<B
 #[utoipa::path(tag = "batches", security(("token" = ["read"])), params(EntityAt, PagingParameters),
     responses((status = 200, description = "The outcomes.", body = Page<Outcome>)))]
 #[get("/v1/batches/{id}/outcomes")]
-async fn list_batch_outcomes(
-    app: Data<App>,
-    _: Reader,
-    at: At<EntityAt>,
-    paging: Paging,
-) -> Answer<Page<Outcome>> {
+async fn list_batch_outcomes(app: Data<App>, _: Reader, at: At<EntityAt>, paging: Paging) -> Answer<Page<Outcome>> {
     let batch = app.batches.get(&at.id);
     batch.view().await?;
     let outcomes = batch.outcomes(paging.after_number()?, paging.to_read()).await?;
@@ -274,8 +261,8 @@ async fn plan_undo_batch(app: Data<App>, _: Resetter, at: At<EntityAt>) -> Answe
 
 /// Undoes a batch.
 ///
-/// By another batch: each target that was done, the last first. What newer work stands in the way of is left as it is, and told
-/// among the outcomes.
+/// By another batch: each target that was done, the last first. What newer work stands in the way of is left as it
+/// is, and told among the outcomes.
 #[utoipa::path(tag = "batches", security(("token" = ["reset"])), params(EntityAt), request_body = UndoBatch,
     responses((status = 201, description = "The batch that undoes is begun.", body = Done<MadeBatch>)))]
 #[post("/v1/batches/{id}/undo")]

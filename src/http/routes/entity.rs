@@ -18,7 +18,9 @@ use crate::http::page::{Page, Paging};
 use crate::http::problem::Answer;
 use crate::http::state::App;
 use crate::http::terms::Terms;
-use crate::http::wire::{AuditEntry, LateWork, Orphan, Plan, TurnOf, UndoPoint, Why, task_command, workflow_command, workshop_command};
+use crate::http::wire::{
+    AuditEntry, LateWork, Orphan, Plan, TurnOf, UndoPoint, Why, task_command, workflow_command, workshop_command,
+};
 
 /// A kind whose entities have these routes.
 pub(super) trait Served: Entity {
