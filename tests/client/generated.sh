@@ -46,7 +46,7 @@ typescript() {
 python() {
     rm -rf python
     PATH="$PWD/venv/bin:$PATH" venv/bin/openapi-python-client generate --path openapi.json --meta none --output-path python/restage_client \
-        --fail-on-warning --overwrite
+        --config "$here/generated.yaml" --fail-on-warning --overwrite
     cp "$here/generated.py" python/use.py
     (cd python && ../venv/bin/mypy --strict --allow-any-generics --no-error-summary -p restage_client && ../venv/bin/mypy --strict use.py)
     (cd python && RESTAGE_URL="$url" RESTAGE_TOKEN="$token" ../venv/bin/python use.py)
