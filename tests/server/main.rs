@@ -12,6 +12,7 @@ mod entity;
 mod events;
 mod going_back;
 mod limits;
+mod linear;
 mod metrics;
 mod openapi;
 #[path = "../pipeline/mod.rs"]
