@@ -10,7 +10,8 @@ use serde_json::Value;
 use crate::program::{Program, Ran, Serving};
 
 /// One gate, and nobody asked.
-const TEMPLATE: &str = "name = \"one\"\ntitle = \"One gate\"\n[[gates]]\nid = \"built\"\nname = \"Built\"\nphase = \"work\"\n";
+const TEMPLATE: &str =
+    "name = \"one\"\ntitle = \"One gate\"\n[[gates]]\nid = \"built\"\nname = \"Built\"\nphase = \"work\"\n";
 
 /// A workflow of one gate, that runs, with so many tasks in the queue `fe`, and a server.
 fn served(tasks: usize, more: &[&str]) -> (Program, Serving) {
@@ -232,7 +233,8 @@ fn a_worker_without_a_server_or_with_a_bad_queue_says_so() {
     let server = program.serve();
     refused(&run("No Such Queue"), 2, "invalid");
     fs::write(program.path("read"), program.done(&["token", "create", "--role", "read"])).unwrap();
-    let elsewhere = ["--server", &server.url, "--token-file", program.path("read").to_str().unwrap()].map(str::to_owned);
+    let elsewhere =
+        ["--server", &server.url, "--token-file", program.path("read").to_str().unwrap()].map(str::to_owned);
     let elsewhere: Vec<&str> = elsewhere.iter().map(String::as_str).collect();
     refused(&[&run("fe")[..], &elsewhere].concat(), 5, "forbidden");
 }

@@ -5,6 +5,7 @@
 
 mod auth;
 mod browser;
+mod commands;
 mod core;
 mod limits;
 mod metrics;

@@ -481,7 +481,7 @@ impl BatchVerb {
         match self {
             Self::List | Self::Show { .. } => Does::Looks,
             Self::Reset(_) => Does::GoesBack,
-            Self::Undo { .. } | Self::Cancel { .. } => Does::Acts,
+            Self::Cancel { .. } | Self::Undo { .. } => Does::Acts,
         }
     }
 }
