@@ -36,7 +36,7 @@ impl Command {
             Self::Workflow(WorkflowVerb::Template(_)) => Reach::Files,
             Self::Workflow(_) | Self::Queue(_) | Self::Stuck(_) | Self::Batch(_) => Reach::Folder,
             Self::Events(args) if args.follow => Reach::Server,
-            Self::Events(_) => Reach::Folder,
+            Self::Audit(_) | Self::Events(_) => Reach::Folder,
             Self::Worker(_) => Reach::Server,
             Self::Restore(_) | Self::Serve(_) | Self::Verify(_) | Self::Tour(_) => Reach::FreeFolder,
         }

@@ -228,6 +228,7 @@ fn what_a_command_needs_to_be_allowed_is_known_before_it_is_done() {
         ("restage queue list", Read),
         ("restage stuck", Read),
         ("restage events", Read),
+        ("restage audit workshop g", Read),
         ("restage agent list", Read),
         ("restage repo list", Read),
         ("restage repo add app /app", Admin),
