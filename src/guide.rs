@@ -17,3 +17,6 @@ pub mod tasks {}
 
 #[doc = include_str!("../docs/agents.md")]
 pub mod agents {}
+
+#[doc = include_str!("../docs/security.md")]
+pub mod security {}

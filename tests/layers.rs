@@ -64,7 +64,6 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio", &["runtime/", "agents/", "api/", "http/", "cli/"]),
     ("toml", &["domain/", "agents/", "cli/"]),
     ("tracing", &[]),
-    ("tracing_actix_web", &["http/"]),
     ("tracing_subscriber", &["cli/"]),
     ("utoipa", &["http/"]),
     ("utoipa_actix_web", &["http/"]),

@@ -356,3 +356,24 @@ async fn effects_are_carried_out_and_answered_once_across_restarts() {
     assert!(answers.len() == OWED + 1 && answers.values().all(|times| *times == 1), "{answers:?}");
     restage.shutdown().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_tell_what_was_held_turned_away_and_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let restage = Restage::open(folder.path()).await.unwrap();
+    let workshops = restage.workshops().unwrap();
+    let workshop = workshops.get(&EntityId::new("w").unwrap()).by("ann");
+    let template = restage::workshop::Template::built_in("design-thinking").unwrap();
+    let step = workshop.create("A workshop", &template).await.unwrap().reply;
+    let message = |id: &str| restage::workshop::Message::new(id, restage::workshop::Role::User, "text");
+    workshop.auto_save(&step, vec![message("m")]).await.unwrap();
+    let figures = || restage.stats().kinds.into_iter().find(|kind| kind.kind == "workshop").unwrap();
+    assert_eq!((figures().active, figures().drafts_pending, figures().fences_hit), (1, 1, 0));
+    workshop.reset(&step).await.unwrap();
+    assert_eq!((figures().drafts_pending, figures().verbs), (0, vec![("reset", 1)]));
+    let late = workshop.under(restage::Generation::FIRST).save(&step, vec![message("late")]).await;
+    assert_eq!(late.unwrap_err().code(), "stale_generation");
+    workshop.handle().undo(None).await.unwrap();
+    assert_eq!((figures().fences_hit, figures().verbs), (1, vec![("reset", 1), ("undo", 1)]));
+    restage.shutdown().await.unwrap();
+}

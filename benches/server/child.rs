@@ -32,7 +32,8 @@ impl Server {
             .arg(data)
             // A line for every request is written by no server that is measured.
             .env("RESTAGE_LOG", "warn")
-            .env("RESTAGE_RESETS_PER_MINUTE", "1000000")
+            .env("RESTAGE_RATES_RESETS_PER_MINUTE", "1000000")
+            .env("RESTAGE_RATES_RESETS_BURST", "100000")
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()?;

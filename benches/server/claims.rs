@@ -33,8 +33,8 @@ impl Durable for RoundTrip {
             let claim = json!({ "worker": domain, "wait_seconds": 30 });
             let claimed = worker.ask(&format!("/v1/queues/{domain}/claims"), &claim).await?;
             let token = claimed["lease"].as_str().ok_or("a claim without a lease")?;
-            let result = json!({ "lease": token, "status": "completed", "result": number });
-            worker.ask("/v1/leases/finish", &result).await
+            let result = json!({ "status": "completed", "agent_id": domain, "result": number });
+            worker.ask("/v1/leases/finish", &json!({ "lease": token, "result": result })).await
         };
         let (given, done) = tokio::join!(given, done);
         given.and(done).map(drop)

@@ -66,7 +66,7 @@ async fn http(server: &Server, callers: usize) -> Result<Http> {
 pub(crate) async fn fill(server: &Server) -> Result<()> {
     let mut connection = server.connect().await?;
     for number in 0..ENTITIES {
-        let new = serde_json::json!({ "id": format!("w{number}"), "title": "Bench", "template_toml": crate::reset::TEMPLATE });
+        let new = serde_json::json!({ "id": format!("w{number}"), "title": "Bench", "template_file": crate::reset::TEMPLATE });
         connection.ask("/v1/workshops", &new).await?;
     }
     Ok(())

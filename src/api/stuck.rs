@@ -5,8 +5,10 @@ use std::time::Duration;
 use super::database::Restage;
 use super::error::Error;
 use super::kind::Kind;
+#[cfg(feature = "tasks")]
+use crate::domain::task::{self, TaskKind};
 use crate::domain::workflow::{self, Domain, WorkflowKind};
-use crate::domain::workshop::WorkshopKind;
+use crate::domain::workshop::{self, WorkshopKind};
 use crate::domain::{Entity, EntityId, LateWork, Rejection, Stuck, Timestamp};
 use crate::engine::{Failure, View, query};
 use crate::store::Store;
@@ -79,8 +81,8 @@ struct Search<'a> {
 }
 
 impl Restage {
-    /// What does not go on by itself in workshops, tasks, workflows and queues: since when, why, and the one command that
-    /// cures it. Looks at a thousand entities at most: with [`StuckPage::next`] it goes on.
+    /// What does not go on by itself in workshops, tasks, workflows and queues: since when, why, and the one command
+    /// that cures it. Looks at a thousand entities at most: with [`StuckPage::next`] it goes on.
     ///
     /// # Errors
     /// A kind that there is not, and the store's.
@@ -92,7 +94,10 @@ impl Restage {
         }
         let mut search = Search { query, now: self.clock().now(), looked_at: 0, page: StuckPage::default() };
         search.queues(self).await?;
+        #[cfg(feature = "tasks")]
+        search.entities(&self.kind::<TaskKind>()?, task::stuck).await?;
         search.entities(&self.kind::<WorkflowKind>()?, workflow::stuck).await?;
+        search.entities(&self.kind::<WorkshopKind>()?, workshop::stuck).await?;
         Ok(search.page)
     }
 }

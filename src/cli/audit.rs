@@ -44,7 +44,7 @@ async fn show(args: &AuditArgs, restage: &Restage, admin: bool, output: &mut Out
             any = true;
             if output.is_json() {
                 // Byte for byte as it was hashed.
-                output.bytes((entry.line() + "\n").as_bytes())?;
+                output.exact(&entry.line())?;
                 continue;
             }
             let stage = entry.stage.as_ref().map(|stage| format!(" {stage}")).unwrap_or_default();

@@ -135,6 +135,12 @@ fn token_of(file: &Path) -> Outcome<String> {
     Ok(token.to_owned())
 }
 
+/// Where the server is that says it holds a data folder of this machine, if one does.
+pub(super) fn url_of(data: &Path) -> Option<String> {
+    let bytes = fs::read(data.join(SERVER_FILE)).ok()?;
+    Some(serde_json::from_slice::<ServerFile>(&bytes).ok()?.url)
+}
+
 /// The server that holds a data folder of this machine, if one does.
 async fn here(data: &Path) -> Outcome<Option<Link>> {
     let Some(target) = holder(data) else { return Ok(None) };

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::args::{CreateArgs, Global, LinkArgs, TokenVerb};
+use super::link;
 use super::output::{Output, Table, line};
 use super::site::Site;
 use super::stop::{Outcome, Stop};
@@ -10,11 +11,14 @@ use super::time;
 use crate::api::access::{Role, Standing, Token};
 use crate::api::{Access, Timestamp};
 
+/// Where a server is found, if nothing else is said.
+const USUAL_URL: &str = "http://127.0.0.1:7878";
+
 pub(super) async fn run(verb: TokenVerb, global: &Global, site: &Site, output: &mut Output) -> Outcome {
     let makes = matches!(verb, TokenVerb::Create(_) | TokenVerb::Link(_));
     let restage = site.open(makes).await?;
     let done = match restage.access().await {
-        Ok(access) => act(verb, &asked(&access, global, site), &site.settings.by, output).await,
+        Ok(access) => act(verb, &asked(&access, global, site), site, output).await,
         Err(error) => Err(error.into()),
     };
     let closed = site.close(restage).await;
@@ -31,7 +35,7 @@ fn asked(access: &Access, global: &Global, site: &Site) -> Access {
     }
 }
 
-async fn act(verb: TokenVerb, access: &Access, by: &str, output: &mut Output) -> Outcome {
+async fn act(verb: TokenVerb, access: &Access, site: &Site, output: &mut Output) -> Outcome {
     match verb {
         TokenVerb::Create(args) => create(args, access, output).await,
         TokenVerb::List => list(access, output),
@@ -40,7 +44,7 @@ async fn act(verb: TokenVerb, access: &Access, by: &str, output: &mut Output) ->
             let text = || format!("token {} of {} opens nothing any more\n", token.id, line(&token.holder()));
             Ok(output.data(&token_json(&token, access.now()), |_| text())?)
         }
-        TokenVerb::Link(args) => link(args, access, by, output).await,
+        TokenVerb::Link(args) => make_link(args, access, site, output).await,
         TokenVerb::SignOut => {
             access.end_sessions().await?;
             Ok(output.data(&json!({ "signed_out": true }), |_| "no browser is signed in any more\n".into())?)
@@ -79,13 +83,15 @@ fn list(access: &Access, output: &mut Output) -> Outcome {
     Ok(output.data(&json!({ "tokens": tokens }), |width| table.text(width))?)
 }
 
-async fn link(args: LinkArgs, access: &Access, by: &str, output: &mut Output) -> Outcome {
-    let url = args.url.trim_end_matches('/');
+async fn make_link(args: LinkArgs, access: &Access, site: &Site, output: &mut Output) -> Outcome {
+    let url = args.url.or_else(|| link::url_of(&site.settings.data)).unwrap_or_else(|| USUAL_URL.into());
+    let url = url.trim_end_matches('/');
     if !url.starts_with("http://") && !url.starts_with("https://") {
         return Err(Stop::problem("usage", "the URL of a server begins with http:// or https://", "see --url"));
     }
-    let link = access.make_link(args.name.as_deref().unwrap_or(by), role(&args.role)?).await?;
-    let url = format!("{url}/sign-in?link={}", link.reveal());
+    let name = args.name.as_deref().unwrap_or(&site.settings.by);
+    let made = access.make_link(name, role(&args.role)?).await?;
+    let url = format!("{url}/sign-in?link={}", made.reveal());
     output.note("open this in the browser; it can be used once, within 15 minutes");
     Ok(output.data(&json!({ "url": url }), |_| url.clone())?)
 }

@@ -140,10 +140,12 @@ impl<E: Entity> Proposal<E> {
             && !self.changes.iter().any(raises)
     }
 
-    /// How much it matters when the disk is full: going back and what frees space go through on the reserve.
+    /// How much it matters when the disk is full: going back and what frees space go through on the reserve. What leaves
+    /// nothing but a line in the audit does not: whoever is refused often must not use it up.
     pub(super) fn urgency(&self) -> Urgency {
         let frees = self.changes.iter().any(|change| matches!(change, Change::UndoPointsGone(_)));
-        let goes_back = self.verb.is_some() && (!self.for_good || self.content.is_empty());
+        let ends = self.content.is_empty() && !self.changes.is_empty();
+        let goes_back = self.verb.is_some() && (!self.for_good || ends);
         if frees || goes_back { Urgency::Reserved } else { Urgency::Ordinary }
     }
 

@@ -32,7 +32,8 @@ impl Deref for Caller {
 }
 
 impl Caller {
-    /// Refuses who may not do what needs a role: for handlers that learn only from the body what is asked for.
+    /// Refuses who may not do what needs a role: for handlers that learn only from the body what is asked for. They count
+    /// for themselves what goes back.
     pub(in crate::http) fn may(&self, request: &HttpRequest, role: Role) -> Answer<()> {
         check_role(&self.identity, role).inspect_err(|problem| note(request, Some(&self.identity), role, problem))
     }
@@ -118,7 +119,9 @@ fn note(request: &HttpRequest, identity: Option<&Identity>, role: Role, problem:
 /// Puts a refusal into the audit, if it belongs there, before it is answered.
 pub(in crate::http) async fn audit_refusal(app: &App, request: &HttpRequest) {
     let Some(Refused { by, from, why }) = request.extensions_mut().remove() else { return };
-    let call = format!("{} {}", request.method(), request.path());
+    // Whoever asks to have a token ended may have named all of it.
+    let parts = request.path().split('/').map(|part| if part.starts_with("rs_") { "rs_..." } else { part });
+    let call = format!("{} {}", request.method(), parts.collect::<Vec<_>>().join("/"));
     if let Err(error) = app.access.by(by).from(from).denied(&call, &why).await {
         tracing::warn!(%error, "a refused call is not in the audit");
     }

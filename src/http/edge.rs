@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix_web::body::{EitherBody, MessageBody};
@@ -19,7 +19,7 @@ use futures_util::FutureExt as _;
 
 use super::auth::{self, Quota};
 use super::problem::{self, Answer, Problem};
-use super::state::App;
+use super::state::{App, Requests};
 use super::{caller, pages};
 use crate::api::Stopwatch;
 
@@ -58,7 +58,7 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
     let id = request_id(request.headers());
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let method = request.method().clone();
-    let Some(app) = request.app_data::<Data<App>>().map(|app| Data::clone(app)) else {
+    let Some(app) = request.app_data::<Data<App>>().cloned() else {
         return Err(Problem::internal().into());
     };
     let admitted = UnderWay::enter(&app, request.path()).and_then(|under_way| {
@@ -74,7 +74,7 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
         }
     };
     let handled = AssertUnwindSafe(next.call(request)).catch_unwind().await;
-    drop(under_way);
+    under_way.end();
     let answer = match handled {
         Ok(Ok(answer)) if is_plain_error(answer.response()) => {
             let problem = problem_of(answer.response());
@@ -95,29 +95,40 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
     Ok(dressed(answer, &id))
 }
 
-/// One request under way.
-struct UnderWay(Option<Arc<AtomicUsize>>);
+/// One request under way; `None` where it is not counted.
+struct UnderWay(Option<Arc<Requests>>);
 
 impl UnderWay {
     fn enter(app: &App, path: &str) -> Answer<Self> {
         if ALWAYS.contains(&path) {
             return Ok(Self(None));
         }
-        let before = app.under_way.fetch_add(1, Ordering::AcqRel);
-        // Counted out again when it is dropped.
-        let entered = Self(Some(Arc::clone(&app.under_way)));
+        let before = app.requests.under_way.fetch_add(1, Ordering::AcqRel);
+        let entered = Self(Some(Arc::clone(&app.requests)));
         if before < app.options.limits.requests {
             return Ok(entered);
         }
+        entered.end();
         let busy = Problem::unavailable("busy", "the server has too much to do");
         Err(busy.hint("wait a moment and ask again"))
     }
 }
 
+impl UnderWay {
+    /// It was answered.
+    fn end(mut self) {
+        if let Some(requests) = self.0.take() {
+            requests.under_way.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
 impl Drop for UnderWay {
+    /// It was not.
     fn drop(&mut self) {
-        if let Some(count) = &self.0 {
-            count.fetch_sub(1, Ordering::AcqRel);
+        if let Some(requests) = self.0.take() {
+            requests.given_up.fetch_add(1, Ordering::AcqRel);
+            requests.under_way.fetch_sub(1, Ordering::AcqRel);
         }
     }
 }
@@ -247,7 +258,7 @@ mod tests {
         let restage = Restage::open(folder.path().join("data")).await.unwrap();
         let address = ([127, 0, 0, 1], 80).into();
         let app = App::new(restage.clone(), ServerOptions::default(), openapi::document(), address).await.unwrap();
-        let (metrics, under_way) = (app.metrics.clone(), Arc::clone(&app.under_way));
+        let (metrics, requests) = (app.metrics.clone(), Arc::clone(&app.requests));
         let service = actix_web::App::new().app_data(Data::new(app.clone()));
         let service = service.route("/panics", web::get().to(panics)).wrap(from_fn(pass));
         let service = init_service(service).await;
@@ -256,13 +267,13 @@ mod tests {
             let request = actix_web::dev::Service::call(&service, request).await;
             let answer = request.unwrap_err().error_response();
             assert_eq!(
-                (answer.status(), &answer.headers()[header::CONTENT_TYPE]),
+                (answer.status(), answer.headers().get(header::CONTENT_TYPE).unwrap()),
                 (StatusCode::INTERNAL_SERVER_ERROR, &HeaderValue::from_static(problem::MEDIA_TYPE))
             );
             assert!(answer.headers().contains_key(REQUEST_ID));
         }
-        assert_eq!(under_way.load(Ordering::Acquire), 0);
-        let figures = metrics.render(&app);
+        assert_eq!(requests.under_way.load(Ordering::Acquire), 0);
+        let figures = metrics.render();
         assert!(figures.contains("method=\"GET\",route=\"none\",status=\"500\"} 2"), "{figures}");
         let request = TestRequest::get().uri("/nothing").insert_header(("host", "127.0.0.1")).to_request();
         let answer = call_service(&service, request).await;

@@ -1,8 +1,9 @@
 //! Figures in the form that Prometheus reads. The recorder is the server's own: the program that embeds it keeps its own.
 
+mod look;
+
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -115,47 +116,13 @@ impl Metrics {
     }
 
     /// All figures, as text.
-    pub(in crate::http) fn render(&self, app: &App) -> String {
-        self.look(app);
+    pub(in crate::http) fn render(&self) -> String {
         self.0.handle.render()
-    }
-
-    /// Takes over the figures that are kept elsewhere.
-    #[expect(clippy::cast_precision_loss, reason = "figures to look at")]
-    fn look(&self, app: &App) {
-        let stats = app.restage.stats();
-        for of in &stats.kinds {
-            let kind = [("kind", of.kind)];
-            self.gauge("restage_active_entities", &kind).set(of.active as f64);
-            self.gauge("restage_drafts_pending", &kind).set(of.drafts_pending as f64);
-            self.gauge("restage_effects_owed", &kind).set(of.effects_owed as f64);
-            self.counter("restage_draft_retries_total", &kind).absolute(of.draft_retries);
-            self.counter("restage_fences_hit_total", &kind).absolute(of.fences_hit);
-            for (verb, count) in &of.verbs {
-                self.counter("restage_verbs_total", &[("kind", of.kind), ("verb", verb)]).absolute(*count);
-            }
-        }
-        self.gauge("restage_store_failed", &[]).set(f64::from(u8::from(stats.failure.is_some())));
-        self.gauge("restage_durable_position", &[]).set(stats.durable.0 as f64);
-        if let Some(log) = &stats.log {
-            self.counter("restage_turns_total", &[]).absolute(log.frames);
-            self.counter("restage_commit_groups_total", &[]).absolute(log.groups);
-            self.counter("restage_log_bytes_total", &[]).absolute(log.bytes);
-            self.counter("restage_sync_milliseconds_total", &[]).absolute(log.sync_ms);
-            self.counter("restage_snapshots_total", &[]).absolute(log.snapshots);
-            self.gauge("restage_index_behind_bytes", &[]).set(log.overlay_bytes as f64);
-            self.gauge("restage_disk_full", &[]).set(f64::from(u8::from(log.full)));
-        }
-        self.gauge("restage_http_requests_under_way", &[]).set(app.under_way.load(Ordering::Relaxed) as f64);
-        let process = Process::look();
-        self.gauge("process_resident_memory_bytes", &[]).set(process.resident_bytes as f64);
-        self.gauge("process_open_fds", &[]).set(process.open_files as f64);
-        self.gauge("process_threads", &[]).set(process.threads as f64);
     }
 }
 
 /// What each figure says.
-const HELP: [(&str, &str); 23] = [
+const HELP: &[(&str, &str)] = &[
     ("restage_build_info", "The version that runs."),
     ("restage_turns_total", "Turns made durable since the start."),
     ("restage_commit_groups_total", "Groups of turns that were synced together."),
@@ -169,9 +136,14 @@ const HELP: [(&str, &str); 23] = [
     ("restage_active_entities", "Entities in memory."),
     ("restage_drafts_pending", "Drafts that are held and not durable yet."),
     ("restage_effects_owed", "Effects owed to the world."),
+    ("restage_orphans", "Late work that waits for a decision; no more than a thousand of a kind are counted."),
     ("restage_fences_hit_total", "Late or superseded work that was turned away."),
     ("restage_verbs_total", "Verbs that went back, overruled or were undone."),
     ("restage_draft_retries_total", "How often drafts could not be stored and were tried again."),
+    ("restage_queue_depth", "Tasks that wait in a queue."),
+    ("restage_queue_oldest_seconds", "How long the task has waited that waits the longest."),
+    ("restage_queue_workers", "Workers that wait for tasks of a queue, or asked for some lately."),
+    ("restage_leases", "Tasks that workers are at."),
     (REQUESTS, "Requests answered."),
     (DURATION, "From the head of a request to the head of its answer."),
     ("restage_http_requests_under_way", "Requests being handled."),
@@ -184,26 +156,6 @@ const HELP: [(&str, &str); 23] = [
 fn key(name: &'static str, labels: &[(&'static str, &str)]) -> Key {
     let labels = labels.iter().map(|(name, value)| Label::new(*name, (*value).to_owned()));
     Key::from_parts(name, labels.collect::<Vec<_>>())
-}
-
-/// What the system says of this process; nothing where it says nothing.
-#[derive(Debug, Default)]
-struct Process {
-    resident_bytes: u64,
-    threads: u64,
-    open_files: usize,
-}
-
-impl Process {
-    fn look() -> Self {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let number = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default()
-        };
-        let open_files = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
-        Self { resident_bytes: number("VmRSS:") * 1_024, threads: number("Threads:"), open_files }
-    }
 }
 
 pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
@@ -224,5 +176,6 @@ async fn metrics_text(app: Data<App>, reader: Result<Reader, Problem>) -> Answer
     if !app.options.metrics_public {
         reader?;
     }
-    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(app.metrics.render(&app)))
+    look::at_all(&app).await;
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(app.metrics.render()))
 }

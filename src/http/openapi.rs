@@ -30,7 +30,22 @@ use super::state::App;
     ),
     servers((url = "/", description = "This server")),
     components(schemas(Sent<'static>)),
-    tags((name = "server", description = "The server itself."))
+    tags(
+        (name = "workshops", description = "Steps with a conversation, an artifact and a summary each."),
+        (name = "tasks", description = "Pipelines in git worktrees, worked on by agents."),
+        (name = "workflows", description = "Gates with tasks that workers claim from queues."),
+        (name = "queues", description = "What workers ask for, and who they are."),
+        (name = "batches", description = "The same verb on many entities, as a job that goes on by itself."),
+        (name = "kept", description = "Histories, undo points, late work and the audit, of entities of every kind."),
+        (name = "repositories", description = "Where tasks work."),
+        (name = "templates", description = "What workshops and tasks are made from."),
+        (name = "events", description = "Everything that happens, as it happens."),
+        (name = "webhooks", description = "Events that are sent to others."),
+        (name = "commands", description = "Command lines that are typed elsewhere."),
+        (name = "access", description = "Who may call: tokens, links, sessions."),
+        (name = "threads", description = "Workflows at their first paths, as older clients know them."),
+        (name = "server", description = "The server itself.")
+    )
 )]
 struct Frame;
 

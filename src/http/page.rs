@@ -179,3 +179,55 @@ fn open(path: &str, cursor: &str) -> Option<String> {
     let key = std::str::from_utf8(key).ok()?;
     (given == mark(path, key.as_bytes())).then(|| key.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn paging(uri: &str) -> Answer<Paging> {
+        Paging::of(&TestRequest::get().uri(uri).to_http_request())
+    }
+
+    #[test]
+    fn pages_lead_to_each_other() {
+        let first = paging("/v1/things?kind=a&limit=2&x=%20y").unwrap();
+        assert_eq!((first.after.as_deref(), first.to_read()), (None, 3));
+        let page = first.page(vec!["a", "b", "c"], |item| (*item).to_owned());
+        let cursor = page.next.clone().unwrap();
+        assert_eq!(page.items, ["a", "b"]);
+        let next = format!("/v1/things?kind=a&limit=2&x=%20y&cursor={cursor}");
+        assert_eq!(page.link, Some(format!("<{next}>; rel=\"next\"")));
+        let second = paging(&next).unwrap();
+        assert_eq!(second.after.as_deref(), Some("b"));
+        let last = second.page(vec!["c"], |item| (*item).to_owned());
+        assert_eq!((last.items, last.next, last.link), (vec!["c"], None, None));
+    }
+
+    #[test]
+    fn a_cursor_is_good_for_its_list_alone() {
+        let cursor = seal("/v1/things", "b");
+        assert_eq!(open("/v1/things", &cursor).as_deref(), Some("b"));
+        assert_eq!(open("/v1/others", &cursor), None);
+        let mut changed = BASE64.decode(&cursor).unwrap();
+        *changed.last_mut().unwrap() ^= 1;
+        for wrong in
+            [BASE64.encode(changed), format!("{cursor}A"), cursor[..8].to_owned(), "%".into(), "A".repeat(4_000)]
+        {
+            assert_eq!(open("/v1/things", &wrong), None, "{wrong}");
+        }
+        let problem = paging("/v1/things?cursor=abc").unwrap_err();
+        assert_eq!((problem.status().as_u16(), problem.code()), (400, "cursor"));
+    }
+
+    #[test]
+    fn limits_are_bounded() {
+        for (query, limit) in [("", Some(50)), ("limit=1", Some(1)), ("limit=500", Some(500)), ("limit=501", None)] {
+            assert_eq!(paging(&format!("/v1/things?{query}")).ok().map(|paging| paging.limit), limit, "{query}");
+        }
+        for query in ["limit=0", "limit=-1", "limit=1e3", "limit=", "limit=99999999999999999999", "limit=1&limit=2"] {
+            assert_eq!(paging(&format!("/v1/things?{query}")).unwrap_err().status().as_u16(), 400, "{query}");
+        }
+    }
+}

@@ -194,19 +194,26 @@ impl Problem {
     fn about(self, rejection: &Rejection) -> Self {
         match rejection {
             Rejection::Stale { stage, given, current, orphan } => {
-                let problem = self.with("stage", stage.as_str()).with("given", given.0).with("current", current.0);
-                match orphan {
-                    Some(orphan) => problem.with("orphan", orphan),
-                    None => problem,
-                }
+                self.with("stage", stage.as_str()).with("given", given.0).with("current", current.0).kept_as(*orphan)
             }
-            Rejection::VersionMoved { expected, actual, .. } => self.with("given", expected).with("current", actual),
+            Rejection::Superseded { stage, orphan, .. } => self.with("stage", stage.as_str()).kept_as(*orphan),
+            Rejection::VersionMoved { expected, actual, .. } | Rejection::RevisionMoved { expected, actual } => {
+                self.with("given", expected).with("current", actual)
+            }
             Rejection::PlanMoved { plan } | Rejection::PlanRequired { plan } => {
                 self.with("plan", Plan::from((**plan).clone()))
             }
             Rejection::Invalid { field, .. } => self.with("field", field),
             Rejection::Limit { most, .. } => self.with("most", most),
             _ => self,
+        }
+    }
+
+    /// Says under which number work is kept that came too late.
+    fn kept_as(self, orphan: Option<u64>) -> Self {
+        match orphan {
+            Some(orphan) => self.with("orphan", orphan),
+            None => self,
         }
     }
 }

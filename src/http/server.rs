@@ -45,8 +45,8 @@ pub enum ServerError {
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum StopError {
-    /// Requests were still under way at the deadline; they were cut off.
-    #[error("{requests} requests were still under way after {within:?}, and were cut off")]
+    /// Requests were still under way at the deadline, and were cut off; or their callers went away meanwhile.
+    #[error("{requests} requests were not answered within {within:?}, and were cut off")]
     UnderWay {
         /// How many.
         requests: usize,
@@ -157,9 +157,10 @@ impl RunningServer {
     /// What was still under way then was cut off.
     pub async fn stop(mut self) -> Result<(), StopError> {
         self.app.life.enter(Phase::Stopping);
+        let before = self.app.requests.given_up.load(Ordering::Acquire);
         self.handle.stop(true).await;
         self.ended().await?;
-        match self.app.under_way.load(Ordering::Acquire) {
+        match self.app.requests.given_up.load(Ordering::Acquire) - before {
             0 => Ok(()),
             requests => Err(StopError::UnderWay { requests, within: self.app.options.limits.shutdown }),
         }

@@ -36,8 +36,7 @@ pub(in crate::http) struct App {
     /// The OpenAPI document.
     pub(in crate::http) document: Bytes,
     pub(in crate::http) metrics: Metrics,
-    /// Requests that are being handled.
-    pub(in crate::http) under_way: Arc<AtomicUsize>,
+    pub(in crate::http) requests: Arc<Requests>,
     adjustable: watch::Sender<Arc<Adjustable>>,
 }
 
@@ -63,7 +62,7 @@ impl App {
             allowed: Arc::new(openapi::allowed(&document)),
             document,
             metrics: Metrics::new(),
-            under_way: Arc::default(),
+            requests: Arc::default(),
             adjustable: watch::Sender::new(Arc::new(options.adjustable.clone())),
             options: Arc::new(options),
         })
@@ -88,6 +87,15 @@ impl App {
         self.webhooks.allow(hosts(&adjustable));
         self.adjustable.send_replace(Arc::new(adjustable));
     }
+}
+
+/// Requests, counted.
+#[derive(Debug, Default)]
+pub(in crate::http) struct Requests {
+    /// Those that are being handled.
+    pub(in crate::http) under_way: AtomicUsize,
+    /// Those that were given up before they were answered: by the server at its end, or because the caller went away.
+    pub(in crate::http) given_up: AtomicUsize,
 }
 
 /// Where webhooks may be sent to.

@@ -160,3 +160,40 @@ fn revision(headers: &HeaderMap) -> Answer<Option<u64>> {
         (Some(_), Some(_)) => Err(refused()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn terms(headers: &[(&str, &str)]) -> Answer<Terms> {
+        let mut request = TestRequest::get();
+        for header in headers {
+            request = request.append_header(*header);
+        }
+        Terms::of(request.to_http_request().headers())
+    }
+
+    #[test]
+    fn keys_and_revisions_are_taken_as_they_are() {
+        let taken = terms(&[("idempotency-key", "a-1"), ("if-match", "\"7\"")]).unwrap();
+        assert_eq!(taken, Terms { key: Some("a-1".into()), revision: Some(7) });
+        assert_eq!(terms(&[]).unwrap(), Terms::default());
+        assert!(terms(&[("idempotency-key", &"x".repeat(200))]).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_key_and_no_revision_is_refused() {
+        for key in ["", "a b", "\u{e9}", &"x".repeat(201)] {
+            assert_eq!(terms(&[("idempotency-key", key)]).unwrap_err().code(), "idempotency_key", "{key}");
+        }
+        for tag in
+            ["7", "\"x\"", "W/\"7\"", "*", "\"7\", \"8\"", "\"-7\"", "\"+7\"", "\"\"", "\"99999999999999999999\""]
+        {
+            assert_eq!(terms(&[("if-match", tag)]).unwrap_err().code(), "if_match", "{tag}");
+        }
+        assert!(terms(&[("idempotency-key", "a"), ("idempotency-key", "b")]).is_err());
+        assert!(terms(&[("if-match", "\"1\""), ("if-match", "\"1\"")]).is_err());
+    }
+}

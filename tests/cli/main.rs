@@ -7,5 +7,6 @@ mod folders;
 mod program;
 mod served;
 mod tasks;
+mod tokens;
 mod transcripts;
 mod workers;

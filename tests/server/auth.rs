@@ -180,6 +180,8 @@ async fn refused_calls_that_matter_are_audited_so_many_and_no_more() {
     let world = World::with(options, ServerOptions::default()).await;
     let reader = world.token(Role::Read).await;
     answered(world.ask_as("rs_forged", Method::POST, "/v1/tokens").json(&json!({ "role": "admin" }))).await;
+    let whole = format!("/v1/tokens/{reader}/revoke");
+    answered(world.ask_as(&reader, Method::POST, &whole).json(&json!({}))).await.problem(403, "role");
     for _ in 0..100 {
         let body = json!({ "role": "admin" });
         let answer = answered(world.ask_as(&reader, Method::POST, "/v1/tokens").json(&body)).await;
@@ -192,7 +194,9 @@ async fn refused_calls_that_matter_are_audited_so_many_and_no_more() {
     let denied: Vec<_> = audit.iter().filter(|entry| entry.verb == "denied").collect();
     assert_eq!(denied.len(), 60);
     assert_eq!((denied[0].by.as_str(), denied[0].lines[0].what.as_str()), ("unknown", "POST /v1/tokens"));
+    assert_eq!(denied[1].lines[0].what, "POST /v1/tokens/rs_.../revoke", "a token that was named is not told");
     assert!(denied[0].lines[0].why.starts_with("token_unknown"), "{:?}", denied[0]);
+    assert!(audit.iter().flat_map(|entry| &entry.lines).all(|line| !line.what.contains(&reader[16..])));
     assert!(denied[1].by.starts_with("token ") && denied[1].from.as_deref().unwrap().starts_with("127.0.0.1 token "));
     world.end().await;
 }

@@ -128,7 +128,10 @@ async fn a_body_that_is_cut_short_changes_nothing() {
     let request = format!(
         "POST /v1/tokens HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{{\"role\":\"read\"}}"
     );
-    wait(&world, move |to| drop(Wire::open(to).send(request))).await;
+    wait(&world, move |to| {
+        Wire::open(to).send(request);
+    })
+    .await;
     assert_eq!(world.get("/livez").await.status, 200);
     assert_eq!(world.restage.access().await.unwrap().tokens().len(), 1);
     world.end().await;

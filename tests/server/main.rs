@@ -4,18 +4,32 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't set up fails")]
 
 mod auth;
+mod bad_input;
 mod browser;
 mod commands;
+mod client;
 mod core;
+mod entity;
+mod events;
+mod going_back;
 mod limits;
+mod linear;
 mod metrics;
 mod openapi;
+#[path = "../pipeline/mod.rs"]
+mod pipeline;
 mod program;
 mod roles;
 mod secrets;
 mod serve;
 mod settings;
 mod systemd;
+mod tasks;
+mod threads;
 mod tls;
+mod user;
+mod webhooks;
 mod wire;
+mod workflows;
+mod workshops;
 mod world;

@@ -26,6 +26,9 @@ async fn figures_tell_what_was_done_by_route_and_never_by_path() {
         "restage_http_requests_total{method=\"other\",route=\"/livez\",status=\"405\"} 20",
         "restage_active_entities{kind=\"access\"} 1",
         "restage_store_failed 0",
+        "restage_leases 0",
+        "restage_event_streams 0",
+        "restage_orphans{kind=\"workflow\"} 0",
         "restage_verbs_total{kind=\"access\",verb=\"create_token\"} 1",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");

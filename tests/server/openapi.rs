@@ -46,3 +46,37 @@ async fn every_operation_is_described() {
     assert!(ids.contains("livez") && ids.len() >= 4, "{ids:?}");
     world.end().await;
 }
+
+#[tokio::test]
+async fn all_that_the_document_refers_to_is_in_it() {
+    fn refer<'a>(value: &'a Value, to: &mut BTreeSet<&'a str>) {
+        match value {
+            Value::Object(object) => {
+                to.extend(object.get("$ref").and_then(Value::as_str));
+                object.values().for_each(|value| refer(value, to));
+            }
+            Value::Array(list) => list.iter().for_each(|value| refer(value, to)),
+            _ => {}
+        }
+    }
+    let world = World::new().await;
+    let document = world.get("/v1/openapi.json").await.json();
+    let mut names = BTreeSet::new();
+    refer(&document, &mut names);
+    assert!(names.contains("#/components/schemas/Problem"), "{names:?}");
+    for name in names {
+        assert!(document.pointer(name.strip_prefix('#').unwrap()).is_some(), "{name} is missing");
+    }
+    let tags: BTreeSet<&str> =
+        document["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap()).collect();
+    for (method, path, operation) in operations(&document) {
+        let tag = operation["tags"][0].as_str().unwrap();
+        assert!(tags.contains(tag), "{method} {path}: nothing is said about its tag {tag}");
+        for requirement in operation["security"].as_array().unwrap() {
+            for scheme in requirement.as_object().unwrap().keys() {
+                assert!(document["components"]["securitySchemes"][scheme].is_object(), "{method} {path}: {scheme}");
+            }
+        }
+    }
+    world.end().await;
+}

@@ -108,11 +108,6 @@ impl Serving {
         }
     }
 
-    /// Lines of its standard output that it said already.
-    pub fn lines_so_far(&self) -> Vec<String> {
-        self.lines.try_iter().collect()
-    }
-
     /// What it wrote into its folder for programs of this machine.
     pub fn file(&self) -> Value {
         serde_json::from_str(&read(&self.data.join("server.json"))).unwrap()

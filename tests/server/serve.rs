@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use reqwest::Method;
 use restage::workshop::Template;
 use restage::{EntityId, Restage, StageId};
-use rustix::process::Signal;
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use serde_json::json;
 
 use crate::program::{Place, Serving, said};
@@ -241,7 +243,7 @@ async fn drafts_are_written_down_before_it_ends() {
     let restage = Restage::open(place.data()).await.unwrap();
     let conversation = restage.workshops().unwrap().get(&id).conversation(&step).await.unwrap();
     assert_eq!(conversation.len(), 1);
-    assert_eq!(conversation[0].content, "water the roses");
+    assert_eq!(conversation[0].message.content, "water the roses");
     restage.shutdown().await.unwrap();
 }
 
@@ -255,4 +257,53 @@ fn a_check_says_what_the_settings_come_to() {
     let (out, _, _) = said(place.command(&["serve", "--check", "--json"]).env("RESTAGE_HOSTS", "a.example, b.example"));
     let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(answer["set"]["hosts"], json!(["a.example", "b.example"]));
+}
+
+#[tokio::test]
+async fn a_server_whose_disk_failed_is_not_ready_and_loses_nothing_that_was_acknowledged() {
+    let place = Place::new();
+    // Writes beyond a limit then fail as on a broken disk, instead of ending the process.
+    let command = place.command(&[]);
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg("trap '' XFSZ; exec \"$0\" serve --listen 127.0.0.1:0").arg(command.get_program());
+    shell.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.current_dir(command.get_current_dir().unwrap()).stdin(Stdio::null()).stdout(Stdio::piped());
+    let serving = place.start(&mut shell);
+    let (token, url) = (serving.token(), serving.url("/v1/tokens"));
+    let make = |label: &str| {
+        let request = client().post(&url).bearer_auth(&token);
+        answered(request.json(&json!({ "role": "read", "label": label })))
+    };
+    assert_eq!(make("before").await.status, 201);
+    let pid = Pid::from_raw(i32::try_from(serving.pid()).unwrap());
+    prlimit(pid, Resource::Fsize, Rlimit { current: Some(1), maximum: Some(1) }).unwrap();
+    let failed = make("after").await;
+    assert!(failed.status >= 500, "{failed:?}");
+    assert!(!failed.text.contains("os error") && !failed.text.contains(".seg"), "{failed:?}");
+    answered(client().get(serving.url("/readyz"))).await.problem(503, "poisoned");
+    assert_eq!(answered(client().get(serving.url("/livez"))).await.status, 200);
+    let figures = get(&serving, "/metrics").await;
+    assert!(figures.text.contains("restage_store_failed 1"), "{figures:?}");
+    let again = make("again").await;
+    assert!(again.status >= 500, "nothing is acknowledged any more: {again:?}");
+    serving.kill();
+    let serving = place.serve(&[]);
+    let tokens = get(&serving, "/v1/tokens").await;
+    assert!(tokens.text.contains("\"before\"") && !tokens.text.contains("\"again\""), "{tokens:?}");
+    serving.stop();
+}
+
+#[tokio::test]
+async fn the_command_line_asks_an_encrypted_server_too() {
+    let place = Place::new();
+    let fixture = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/server/tls").join(name);
+    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
+    command.env("RESTAGE_TLS_CERTIFICATE", fixture("first.pem")).env("RESTAGE_TLS_KEY", fixture("first.key"));
+    let serving = place.start(&mut command);
+    assert!(serving.url.starts_with("https://127.0.0.1:"), "{}", serving.url);
+    let (_, problem, code) = place.run(&["workshop", "new", "garden"]);
+    assert_eq!(code, Some(0), "{problem}");
+    let (out, problem, code) = place.run(&["workshop", "list"]);
+    assert_eq!((out.contains("garden"), code), (true, Some(0)), "{problem}");
+    serving.stop();
 }

@@ -59,7 +59,7 @@ fn what_can_not_be_is_refused_with_what_was_meant() {
         ("[limits]\nrequest = 1", "did you mean limits.requests?"),
         ("listen = 7878", "invalid type"),
         ("listen = 'everywhere'", "no address to listen on"),
-        ("log = 'loud!'", "log is no level"),
+        ("log = 'restage=loud'", "log is no level"),
         ("shutdown_seconds = 0", "shutdown_seconds is 0"),
         ("workers = -1", "settings can't be used"),
         ("limits = 3", "limits"),

@@ -47,6 +47,12 @@ impl World {
         Self { restage, nobody: client(), server: Mutex::new(Some(server)), address, folder }
     }
 
+    /// A server that was started over a folder of somebody else's.
+    pub fn over(restage: Restage, server: RunningServer) -> Self {
+        let (address, folder) = (server.address(), tempfile::tempdir().unwrap());
+        Self { restage, nobody: client(), server: Mutex::new(Some(server)), address, folder }
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address

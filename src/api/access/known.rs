@@ -155,7 +155,7 @@ pub(super) fn local(digest: &Digest, token: &str) -> Option<Arc<Identity>> {
 }
 
 /// The part of a token that may be shown.
-fn id_of(token: &str) -> Option<&str> {
+pub(super) fn id_of(token: &str) -> Option<&str> {
     if token.len() > TOKEN_BYTES_MAX {
         return None;
     }

@@ -145,18 +145,19 @@ impl Access {
         }
     }
 
-    /// Ends a token: the next call with it is refused.
+    /// Ends a token: the next call with it is refused. It is named by its id, or by all of it.
     ///
     /// # Errors
     /// [`Rejection::NotFound`](crate::Rejection::NotFound), and as of [`Handle::send`].
     pub async fn revoke_token(&self, id: &str) -> Result<Token, Error> {
+        let id = known::id_of(id).unwrap_or(id);
         self.change(Command::RevokeToken { id: id.to_owned() }).await?;
         let token = self.known().state().token(id).cloned();
         token.ok_or_else(Error::unexpected)
     }
 
     /// A token with every role that is kept nowhere and ends with this process: for programs that may read what this
-    /// one writes for them. Made again, it is another, and the first is the one that counts.
+    /// one writes for them. There is one: asked again, none.
     ///
     /// # Errors
     /// The system has no random bytes to give.

@@ -49,6 +49,9 @@ async fn a_revoked_token_opens_nothing_from_the_answer_on() {
     assert!(access.revoke_token(&made.id).await.unwrap().revoked_at.is_some());
     assert_eq!(elsewhere.check(token.reveal()), Err(Refusal::TokenRevoked));
     assert_eq!(access.revoke_token("000000000000").await.unwrap_err().code(), "not_found");
+    let (token, _) = access.create_token(Role::Read, None, None).await.unwrap();
+    access.revoke_token(token.reveal()).await.unwrap();
+    assert_eq!(access.check(token.reveal()), Err(Refusal::TokenRevoked), "named by all of it");
 }
 
 #[tokio::test]

@@ -92,7 +92,8 @@ impl Batch {
         Ok(view)
     }
 
-    /// Begins: the list is frozen by this, and the batch goes on by itself where somebody [serves](Batches::serve) them.
+    /// Begins: the list is frozen by this, and the batch goes on by itself where somebody [serves](Batches::serve)
+    /// them.
     ///
     /// # Errors
     /// [`Rejection::Exists`], a list that can't be, [`Rejection::PlanMoved`], and as of [`Handle::send`].

@@ -69,8 +69,9 @@ impl Batches {
         })
     }
 
-    /// What a batch would do: the plans of its first targets, and how many more there are. Its token stands for the work,
-    /// the list, and which of them there are. What each target has then may still change: each can be undone by itself.
+    /// What a batch would do: the plans of its first targets, and how many more there are. Its token stands for the
+    /// work, the list, and which of them there are. What each target has then may still change: each can be undone by
+    /// itself.
     ///
     /// # Errors
     /// An empty or too long list, and the store's.

@@ -11,6 +11,7 @@ mod offset;
 mod task;
 mod told;
 mod webhook;
+mod workflow;
 mod workshop;
 
 pub use filter::Filter;

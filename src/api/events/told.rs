@@ -10,6 +10,7 @@ use super::offset::Offset;
 use crate::api::time::rfc3339;
 use crate::domain::task::TaskKind;
 use crate::domain::webhook::WebhookKind;
+use crate::domain::workflow::WorkflowKind;
 use crate::domain::workshop::WorkshopKind;
 use crate::domain::{Entity, EntityId, Generation, StageId, Timestamp};
 use crate::engine::{Change, Committed, Turn};
@@ -134,6 +135,7 @@ pub(super) fn tell(turn: &Committed) -> Vec<Event> {
     let said = match turn.kind.as_str() {
         WorkshopKind::KIND => said_of::<WorkshopKind>(turn),
         TaskKind::KIND => said_of::<TaskKind>(turn),
+        WorkflowKind::KIND => said_of::<WorkflowKind>(turn),
         WebhookKind::KIND => said_of::<WebhookKind>(turn),
         _ => Vec::new(),
     };

@@ -1,6 +1,6 @@
 //! What workflows tell.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::told::{Said, Tell};
 use crate::domain::Timestamp;
@@ -42,9 +42,9 @@ impl Tell for WorkflowKind {
                 Said::new("run_changed", data)
             }
             Event::LaneIs(lane, tasks) => {
-                let waiting = tasks.end.saturating_sub(tasks.next);
                 let data = json!({
-                    "gate": lane.gate, "domain": lane.domain, "priority": lane.priority, "waiting": waiting,
+                    "gate": lane.gate, "domain": lane.domain, "priority": lane.priority,
+                    "next": tasks.next, "end": tasks.end,
                 });
                 Said::new("tasks_changed", data)
             }
@@ -58,21 +58,22 @@ impl Tell for WorkflowKind {
 
 fn task_said(task: &str, under_way: &UnderWay, at: Timestamp) -> Said {
     let attempt = under_way.attempt;
-    match &under_way.standing {
+    let worker = under_way.lease.as_ref().map(|lease| &lease.worker);
+    let said = |name: &'static str, data: Value| Said::new(name, data);
+    match under_way.standing {
         // A sign of life leaves it standing as it was.
-        Standing::Leased(lease) if under_way.since < at => {
-            let data = json!({ "task": task, "worker": lease.worker, "attempt": attempt, "progress": lease.progress });
-            Said::new("task_heartbeat", data)
+        Standing::Leased if under_way.since < at => {
+            let progress = under_way.lease.as_ref().and_then(|lease| lease.progress.as_ref());
+            let data = json!({ "task": task, "worker": worker, "attempt": attempt, "progress": progress });
+            said("task_heartbeat", data)
         }
-        Standing::Leased(lease) => {
-            Said::new("task_claimed", json!({ "task": task, "worker": lease.worker, "attempt": attempt }))
-        }
-        Standing::Waiting(_) => {
-            let data = json!({ "task": task, "attempt": attempt, "human": under_way.human, "problem": under_way.problem });
-            Said::new("task_waiting", data)
+        Standing::Leased => said("task_claimed", json!({ "task": task, "worker": worker, "attempt": attempt })),
+        Standing::Waiting(_) | Standing::Queued => {
+            let (human, problem) = (under_way.human, &under_way.problem);
+            said("task_waiting", json!({ "task": task, "attempt": attempt, "human": human, "problem": problem }))
         }
         Standing::Failed => {
-            Said::new("task_failed", json!({ "task": task, "attempt": attempt, "problem": under_way.problem }))
+            said("task_failed", json!({ "task": task, "attempt": attempt, "problem": under_way.problem }))
         }
     }
 }

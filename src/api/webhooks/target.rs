@@ -47,10 +47,10 @@ impl WebhookHosts {
         let host = parsed.host_str().unwrap_or_default().trim_end_matches('.').to_owned();
         let private = lists(&self.private, &host);
         if !private && !lists(&self.public, &host) {
-            return Err(invalid(format!("the host {host} is not among `webhook_hosts` in the server's settings")));
+            return Err(invalid(format!("the host {host} is not among `webhooks.hosts` in the server's settings")));
         }
         if !private && parsed.scheme() == "http" {
-            return Err(invalid("http is for hosts in `webhook_private_hosts`: use https".into()));
+            return Err(invalid("http is for hosts in `webhooks.private_hosts`: use https".into()));
         }
         let target = Target { url: parsed, private };
         match target.address() {
@@ -74,7 +74,7 @@ impl Target {
 
 /// Why an address is not sent to.
 pub(super) fn not_public(host: &str, address: IpAddr) -> String {
-    format!("{host} is at {address}, which is no public address: list it in `webhook_private_hosts` if that is meant")
+    format!("{host} is at {address}, which is no public address: list it in `webhooks.private_hosts` if that is meant")
 }
 
 fn lists(hosts: &[String], host: &str) -> bool {

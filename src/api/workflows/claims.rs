@@ -1,7 +1,7 @@
 //! Claims by long poll, and what a worker does with what it got.
 //!
-//! A claim whose caller goes away before it is answered gives its task back at once, for somebody else. One whose answer
-//! is lost on its way to the caller ends as every lease does that nobody gives a sign of life for.
+//! A claim whose caller goes away before it is answered gives its task back at once, for somebody else. One whose
+//! answer is lost on its way to the caller ends as every lease does that nobody gives a sign of life for.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -166,7 +166,8 @@ impl Workflows {
             if let Err(Ok(Looked::Got(claimed))) = answer.send(found) {
                 let lease = LeaseOf::granted(&claimed.workflow, &claimed.grant);
                 if let Err(error) = workflows.leased(lease).release().await {
-                    tracing::info!(workflow = %claimed.workflow, %error, "a task that nobody waited for could not be given back");
+                    let workflow = &claimed.workflow;
+                    tracing::info!(%workflow, %error, "a task that nobody waited for could not be given back");
                 }
             }
         });
@@ -285,8 +286,8 @@ impl Leased {
     /// Gives a sign of life; answers until when the lease holds now.
     ///
     /// # Errors
-    /// [`Rejection::Stale`] or [`Rejection::Superseded`]: somebody else has the task, or it was taken away, so that it is
-    /// of no use to go on; and as of [`Handle::send`].
+    /// [`Rejection::Stale`] or [`Rejection::Superseded`]: somebody else has the task, or it was taken away, so that
+    /// it is of no use to go on; and as of [`Handle::send`].
     pub async fn heartbeat(&self, progress: Option<String>) -> Result<Receipt<Timestamp>, Error> {
         let LeaseOf { task, gate, generation, claim, .. } = self.lease.clone();
         let receipt = self.handle.send(Command::Heartbeat { task, gate, generation, claim, progress }).await?;
@@ -298,8 +299,8 @@ impl Leased {
     /// Hands in a result; answers what became of it.
     ///
     /// # Errors
-    /// [`Rejection::Stale`] or [`Rejection::Superseded`] with the number of the orphan that it is kept as, if it came too
-    /// late; a value that can't be; and as of [`Handle::send`].
+    /// [`Rejection::Stale`] or [`Rejection::Superseded`] with the number of the orphan that it is kept as, if it came
+    /// too late; a value that can't be; and as of [`Handle::send`].
     pub async fn finish(&self, result: TaskResult) -> Result<Receipt<Outcome>, Error> {
         let done = result.status == ResultStatus::Completed;
         let LeaseOf { task, gate, generation, claim, .. } = self.lease.clone();

@@ -1,5 +1,5 @@
-//! Lease tokens: what a worker shows to say which task it holds. Nothing is kept of them: what they say is in them, signed
-//! with a key that only the data folder knows.
+//! Lease tokens: what a worker shows to say which task it holds. Nothing is kept of them: what they say is in them,
+//! signed with a key that only the data folder knows.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

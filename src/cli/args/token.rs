@@ -20,7 +20,7 @@ pub enum TokenVerb {
     /// End a token: the next call with it is refused
     #[command(after_help = "Example:\n  restage token revoke 3f9c01aa2b44 --reason \"it was in a log\"")]
     Revoke {
-        /// Its id: the middle part of the token
+        /// Its id, the middle part of the token; or all of it
         id: String,
     },
     /// Print a link that signs a browser in, once, within 15 minutes
@@ -54,9 +54,9 @@ pub struct LinkArgs {
     /// Who it is for: their name in histories [default: who asks]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// Where the browser finds the server
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7878")]
-    pub url: String,
+    /// Where the browser finds the server [default: the one that holds the data folder, else http://127.0.0.1:7878]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
 }
 
 impl TokenVerb {

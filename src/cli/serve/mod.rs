@@ -261,11 +261,12 @@ fn reload(server: &RunningServer, config: Config, fresh: Outcome<Config>) -> Con
         }
     };
     let (taken, waiting): (Vec<_>, Vec<_>) = config.moved(&fresh).into_iter().partition(|key| key.is_live);
-    if let Err(error) = logs::set(&fresh.log) {
-        tracing::error!(%error, "the log stays as it was");
-    }
     server.adjust(fresh.options.adjustable.clone());
     let names = |keys: Vec<&keys::Key>| keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", ");
     tracing::info!(taken = names(taken), needs_restart = names(waiting), "the settings were read again");
+    // Last, so that the log says what was done to it.
+    if let Err(error) = logs::set(&fresh.log) {
+        tracing::error!(%error, "the log stays as it was");
+    }
     config.take(&fresh)
 }

@@ -27,6 +27,7 @@ mod plan_lines;
 mod prompt;
 mod running;
 mod state;
+mod stuck;
 #[cfg(test)]
 mod tests;
 mod tier;
@@ -47,6 +48,7 @@ pub use state::{
     Activity, Approval, Candidate, Dependency, ObjectId, Problem, Run, Score, StageState, StageStatus, StaleDependency,
     Standing, Status, Task,
 };
+pub use stuck::stuck;
 pub use tier::{StageOutline, Tier, TierOutline, TierStage};
 
 use running::interrupt;

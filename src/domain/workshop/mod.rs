@@ -21,6 +21,7 @@ mod progress;
 mod schema;
 mod staleness;
 mod state;
+mod stuck;
 mod template;
 mod template_file;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use outline::{ArcThresholds, Outline, StepOutline};
 pub use state::{
     ArcPhase, ArtifactRef, Fingerprint, Stale, Status, StepState, Summary, Wait, Workshop, WorkshopStatus,
 };
+pub use stuck::stuck;
 pub use template::{ArtifactSchema, SubStep, Template, TemplateStep};
 
 use conversation::Replace;

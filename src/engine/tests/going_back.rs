@@ -1,9 +1,11 @@
 //! Going back, plans of it, and taking it back.
 
-use super::notes::{Command, Desk, line, line_under, page, reset};
-use crate::domain::{Fate, Rejection};
+use super::notes::{Command, Desk, Notes, line, line_under, page, reset};
+use crate::domain::{Fate, Rejection, Verb};
 use crate::engine::keys::class;
-use crate::engine::{Ask, Failure, Terms, query};
+use crate::engine::proposal::Proposal;
+use crate::engine::{Ask, Change, Failure, Terms, query};
+use crate::store::Urgency;
 
 fn written() -> Desk {
     let mut desk = Desk::new();
@@ -209,4 +211,16 @@ fn adopting_and_discarding_can_be_looked_at_before() {
     desk.ask(Ask::Adopt(number)).unwrap();
     let audit = query::audit::<super::notes::Notes>(desk.store.as_ref(), desk.entity.id(), 0, 10).unwrap();
     assert_eq!(audit.last().unwrap().verb, "adopt");
+}
+
+#[test]
+fn what_leaves_nothing_but_a_line_in_the_audit_does_not_use_the_reserve_up() {
+    let urgency = |for_good, change: Option<Change<Notes>>| {
+        let verb = Verb { for_good, ..Verb::for_good("denied", Vec::new()) };
+        let changes = change.into_iter().collect();
+        Proposal::<Notes> { for_good, changes, verb: Some(verb), ..Proposal::nothing() }.urgency()
+    };
+    assert_eq!(urgency(true, None), Urgency::Ordinary);
+    assert_eq!(urgency(true, Some(Change::OrphanGone(1))), Urgency::Reserved);
+    assert_eq!(urgency(false, None), Urgency::Reserved);
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Decision, Entity, EntityId, Fate, Generation, Inherit, Input, Plan, PlanLine, Read, Rejection, StageId, Target,
-    Timestamp, Verb,
+    Decision, Entity, EntityId, Fate, Generation, Inherit, Input, Owes, Plan, PlanLine, Read, Rejection, StageId,
+    Target, Timestamp, Verb,
 };
 use crate::engine::{
     Answer, Ask, EngineOptions, Failure, Instance, PageRange, Receipt, Request, Terms, View, next_sweep, query,
@@ -19,6 +19,8 @@ use crate::store::{MemoryStore, Store, Urgency, batch_bytes};
 #[derive(Clone, Debug)]
 pub(super) enum Notes {}
 
+/// The page that owes an effect, and sets a timer, whenever an undo gives its lines back.
+pub(super) const OWING: &str = "owing";
 /// What a line begins with that may not take another's place.
 pub(super) const SECOND: &str = "second: ";
 
@@ -154,6 +156,15 @@ impl Entity for Notes {
                 None => state.remove(stage),
             };
         }
+    }
+
+    fn after_undo(state: &State, at: Timestamp) -> Owes<Self> {
+        let owing = page(OWING);
+        if state.get(&owing).is_none_or(|lines| *lines == 0) {
+            return Owes::default();
+        }
+        let timers = vec![("remind".into(), Some(at.after(Duration::from_secs(60))))];
+        Owes { effects: vec![("remind".into(), Some(owing))], timers }
     }
 
     fn draft_key(command: &Command) -> Option<Vec<u8>> {

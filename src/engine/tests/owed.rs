@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::notes::{Command, Desk, Notes, page, reset};
+use super::notes::{Command, Desk, Notes, OWING, line, page, reset};
 use crate::engine::{Ask, query};
 
 fn remind(desk: &mut Desk) -> u64 {
@@ -76,4 +76,24 @@ fn timers_of_undo_do_not_hide_those_of_the_kind() {
     let keys: Vec<_> =
         query::timers(desk.store.as_ref(), None, 10).unwrap().into_iter().map(|timer| timer.key).collect();
     assert_eq!(keys, ["remind", "restage.undo-expiry"]);
+}
+
+#[test]
+fn what_an_undo_puts_back_owes_again_and_is_woken_again() {
+    let mut desk = Desk::new();
+    desk.send(line(OWING, 0, "x"));
+    desk.send(reset(OWING));
+    desk.plan(Ask::Undo(None));
+    assert!(query::owed::<Notes>(desk.store.as_ref(), 10).unwrap().is_empty(), "a preview owes nothing");
+    desk.ask(Ask::Undo(None)).unwrap();
+    let owed = query::owed::<Notes>(desk.store.as_ref(), 10).unwrap();
+    assert_eq!((owed.len(), owed[0].revision, &owed[0].effect), (1, 3, &page(OWING)));
+    let timers = query::timers(desk.store.as_ref(), None, 10).unwrap();
+    assert!(timers.iter().any(|timer| timer.key == "remind" && timer.due == desk.now().after(Duration::from_secs(60))));
+    desk.ask(Ask::Undo(None)).unwrap();
+    assert_eq!(
+        query::owed::<Notes>(desk.store.as_ref(), 10).unwrap().len(),
+        1,
+        "the undo of the undo owes nothing new"
+    );
 }

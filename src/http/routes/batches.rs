@@ -178,8 +178,8 @@ async fn list_batches(app: Data<App>, _: Reader, paging: Paging) -> Answer<Page<
 
 /// Shows what a batch would do.
 ///
-/// The plans of its first targets, and how many more there are. Nothing is done. The plan's token can be given with the batch
-/// itself.
+/// The plans of its first targets, and how many more there are. Nothing is done. The plan's token can be given with
+/// the batch itself.
 #[utoipa::path(tag = "batches", security(("token" = ["reset"])), request_body = NewBatch,
     responses((status = 200, description = "The plan.", body = Plan)))]
 #[post("/v1/batches/plan")]
@@ -189,8 +189,8 @@ async fn plan_batch(app: Data<App>, _: Resetter, new: Body<NewBatch, TARGETS_BYT
 
 /// Resets many.
 ///
-/// The list is frozen by this. Targets are dealt with one after the other, each with an audit entry and an undo point of its
-/// own; what refuses is told among the outcomes, and holds nothing up.
+/// The list is frozen by this. Targets are dealt with one after the other, each with an audit entry and an undo point
+/// of its own; what refuses is told among the outcomes, and holds nothing up.
 #[utoipa::path(tag = "batches", security(("token" = ["reset"])), request_body = NewBatch,
     responses((status = 201, description = "It is begun.", body = Done<MadeBatch>)))]
 #[post("/v1/batches")]
@@ -261,8 +261,8 @@ async fn plan_undo_batch(app: Data<App>, _: Resetter, at: At<EntityAt>) -> Answe
 
 /// Undoes a batch.
 ///
-/// By another batch: each target that was done, the last first. What newer work stands in the way of is left as it is, and told
-/// among the outcomes.
+/// By another batch: each target that was done, the last first. What newer work stands in the way of is left as it
+/// is, and told among the outcomes.
 #[utoipa::path(tag = "batches", security(("token" = ["reset"])), params(EntityAt), request_body = UndoBatch,
     responses((status = 201, description = "The batch that undoes is begun.", body = Done<MadeBatch>)))]
 #[post("/v1/batches/{id}/undo")]

@@ -2,6 +2,7 @@
 
 mod access;
 mod batches;
+mod client;
 mod commands;
 mod entity;
 mod events;
@@ -31,33 +32,34 @@ use super::problem::{Answer, Problem};
 use super::state::App;
 use super::{docs, health, metrics, openapi, pages};
 
-/// Everything the server answers to.
+/// Everything the server answers to. Routes are tried in this order, so what is asked most comes first.
 pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
-    config.configure(commands::routes);
-    config.configure(health::routes);
-    config.configure(metrics::routes);
-    config.configure(openapi::routes);
-    config.configure(kept::routes);
-    config.configure(repositories::routes);
-    config.configure(step_verbs::routes);
     config.configure(steps::routes);
+    config.configure(queues::routes);
+    config.configure(workflow_tasks::routes);
+    config.configure(workflows::routes);
+    config.configure(workshops::routes);
+    config.configure(step_verbs::routes);
     config.configure(task_content::routes);
     config.configure(task_verbs::routes);
     config.configure(tasks::routes);
-    config.configure(templates::routes);
-    config.configure(transcripts::routes);
-    config.configure(workshops::routes);
-    config.configure(workflows::routes);
-    config.configure(workflow_tasks::routes);
     config.configure(workflow_compat::routes);
-    config.configure(queues::routes);
-    config.configure(stuck::routes);
+    config.configure(transcripts::routes);
+    config.configure(events::routes);
+    config.configure(kept::routes);
     config.configure(batches::routes);
+    config.configure(stuck::routes);
+    config.configure(repositories::routes);
+    config.configure(templates::routes);
+    config.configure(access::routes);
+    config.configure(webhooks::routes);
+    config.configure(commands::routes);
+    config.configure(client::routes);
+    config.configure(health::routes);
+    config.configure(metrics::routes);
+    config.configure(openapi::routes);
     config.configure(docs::routes);
     config.configure(pages::routes);
-    config.configure(access::routes);
-    config.configure(events::routes);
-    config.configure(webhooks::routes);
 }
 
 /// Answers what no route takes.

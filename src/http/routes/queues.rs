@@ -263,9 +263,9 @@ async fn get_queue(app: Data<App>, _: Reader, at: At<QueueAt>) -> Answer<Json<Fu
 
 /// Claims a task.
 ///
-/// The best there is for a worker of this queue; waits for one where there is none. A claim whose caller goes away before it is
-/// answered gives its task back; one whose answer is lost ends with its lease. It takes no key: asked again, it is another
-/// claim.
+/// The best there is for a worker of this queue; waits for one where there is none. A claim whose caller goes away
+/// before it is answered gives its task back; one whose answer is lost ends with its lease. It takes no key: asked
+/// again, it is another claim.
 #[utoipa::path(tag = "queues", security(("token" = ["write"])), params(QueueAt), request_body = NewClaim,
     responses(
         (status = 200, description = "A task.", body = Grant),
@@ -296,7 +296,8 @@ async fn claim_task(
 
 /// Gives a sign of life.
 ///
-/// The lease holds on. Refused where somebody else has the task by now, or it was taken away: it is of no use to go on then.
+/// The lease holds on. Refused where somebody else has the task by now, or it was taken away: it is of no use to go
+/// on then.
 #[utoipa::path(tag = "queues", security(("token" = ["write"])), request_body = Beat,
     responses((status = 200, description = "The lease holds on.", body = Done<Beaten>)))]
 #[post("/v1/leases/heartbeat")]
@@ -309,8 +310,8 @@ async fn heartbeat(app: Data<App>, caller: Writer, beat: Body<Beat>) -> Answer<D
 
 /// Hands in a result.
 ///
-/// One that comes too late changes nothing: it is kept, and the refusal says under which number. The same result again is
-/// answered with what became of it.
+/// One that comes too late changes nothing: it is kept, and the refusal says under which number. The same result
+/// again is answered with what became of it.
 #[utoipa::path(tag = "queues", security(("token" = ["write"])), request_body = Finish,
     responses((status = 200, description = "It is taken in.", body = Done<Finished>)))]
 #[post("/v1/leases/finish")]

@@ -71,8 +71,9 @@ fn after(key: &str) -> Option<StuckAfter> {
 
 /// What does not go on by itself.
 ///
-/// In workshops, tasks, workflows and queues: since when, why, and the one command that cures it. A page can have more than
-/// asked for, since all of an entity comes together, or none and still a next one: only so many entities are looked at.
+/// In workshops, tasks, workflows and queues: since when, why, and the one command that cures it. A page can have
+/// more than asked for, since all of an entity comes together, or none and still a next one: only so many entities
+/// are looked at.
 #[utoipa::path(tag = "queues", security(("token" = ["read"])), params(StuckParams, PagingParameters),
     responses((status = 200, description = "What is stuck.", body = Page<Stuck>)))]
 #[get("/v1/stuck")]

@@ -1,5 +1,5 @@
-//! The eight endpoints of workflows that older programs know, at their own paths: a workflow is a thread there. Every answer
-//! says `success`, refusals too.
+//! The eight endpoints of workflows that older programs know, at their own paths: a workflow is a thread there. Every
+//! answer says `success`, refusals too.
 
 use actix_web::web::{Data, Json, Path};
 use actix_web::{get, post};

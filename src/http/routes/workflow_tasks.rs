@@ -90,8 +90,8 @@ struct AddedTasks {
 
 /// Tasks of a workflow.
 ///
-/// By gate, queue, priority and number. A page can have fewer than asked for, or none, and still a next one: those that the
-/// filter does not let through are looked at, and not shown.
+/// By gate, queue, priority and number. A page can have fewer than asked for, or none, and still a next one: those
+/// that the filter does not let through are looked at, and not shown.
 #[utoipa::path(tag = "workflows", security(("token" = ["read"])), params(EntityAt, TaskParams, PagingParameters),
     responses((status = 200, description = "The tasks.", body = Page<WorkflowTask>)))]
 #[get("/v1/workflows/{id}/tasks")]
@@ -216,8 +216,8 @@ async fn list_workflow_results(
 
 /// Late results of a workflow.
 ///
-/// What was handed in for a task that was reset, or that somebody else had by then: it changed nothing, and can be adopted or
-/// discarded as an orphan.
+/// What was handed in for a task that was reset, or that somebody else had by then: it changed nothing, and can be
+/// adopted or discarded as an orphan.
 #[utoipa::path(tag = "workflows", security(("token" = ["read"])), params(EntityAt, PagingParameters),
     responses((status = 200, description = "The results.", body = Page<LateWorkflowResult>)))]
 #[get("/v1/workflows/{id}/late-results")]

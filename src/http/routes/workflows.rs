@@ -203,8 +203,8 @@ pub(super) async fn listed(app: &App, paging: &Paging) -> Answer<Page<WorkflowBr
 
 /// Starts a workflow.
 ///
-/// From a template that comes with the program, or one of one's own. It stands before its first gate, and nothing goes on by
-/// itself before it is run.
+/// From a template that comes with the program, or one of one's own. It stands before its first gate, and nothing
+/// goes on by itself before it is run.
 #[utoipa::path(tag = "workflows", security(("token" = ["write"])), request_body = NewWorkflow,
     responses((status = 201, description = "It is started.", body = Done<MadeWorkflow>)))]
 #[post("/v1/workflows")]
@@ -353,8 +353,8 @@ async fn plan_reset_workflow(
 
 /// Goes back to a gate.
 ///
-/// It and all after it start over. Never refused because somebody is at work: their leases are void when this is answered,
-/// and what they still hand in is kept as late work.
+/// It and all after it start over. Never refused because somebody is at work: their leases are void when this is
+/// answered, and what they still hand in is kept as late work.
 #[utoipa::path(tag = "workflows", security(("token" = ["reset"])), params(EntityAt), request_body = ResetWorkflow,
     responses((status = 200, description = "It starts over from that gate.", body = Done<WasReset>)))]
 #[post("/v1/workflows/{id}/reset")]

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# What others make of the OpenAPI document: clients in TypeScript and Python that type-check, and requests of all sorts that
+# the server answers as the document says. Needs Node, Python 3 and the program: generated.sh [PROGRAM [WORK-FOLDER]]
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+program=$(realpath "${1:-"$here/../../target/debug/restage"}")
+work=${2:-$(mktemp -d)}
+seconds=${RESTAGE_FUZZ_SECONDS:-150}    # schemathesis' own time, beside its fixed phases
+mkdir -p "$work"
+cd "$work"
+
+server=
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true' EXIT
+
+install() {
+    [ -x venv/bin/schemathesis ] || {
+        python3 -m venv venv
+        venv/bin/pip install -q -r "$here/requirements.txt"
+    }
+    [ -x node_modules/.bin/tsc ] || {
+        cp "$here/package.json" .
+        npm install --silent --no-audit --no-fund --ignore-scripts
+    }
+}
+
+serve() {
+    rm -rf data url
+    cat > settings.toml <<SETTINGS
+$(cat "$here/generated.toml")
+SETTINGS
+    "$program" --data "$work/data" serve --listen 127.0.0.1:0 --config settings.toml > url 2> server.log &
+    server=$!
+    for _ in $(seq 600); do
+        if [ -s url ]; then break; fi
+        kill -0 "$server" || { cat server.log; exit 1; }
+        sleep 0.1
+    done
+    url=$(head -1 url)
+    token=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["token"])' data/server.json)
+    curl -sf "$url/v1/openapi.json" -o openapi.json
+}
+
+typescript() {
+    node_modules/.bin/openapi-typescript openapi.json -o schema.ts
+    cp "$here/generated.ts" use.ts
+    node_modules/.bin/tsc --noEmit --strict --target es2022 --module nodenext --moduleResolution nodenext --skipLibCheck use.ts
+}
+
+python() {
+    rm -rf python
+    PATH="$PWD/venv/bin:$PATH" venv/bin/openapi-python-client generate --path openapi.json --meta none --output-path python/restage_client \
+        --fail-on-warning --overwrite
+    cp "$here/generated.py" python/use.py
+    (cd python && ../venv/bin/mypy --strict --allow-any-generics --no-error-summary -p restage_client && ../venv/bin/mypy --strict use.py)
+    (cd python && RESTAGE_URL="$url" RESTAGE_TOKEN="$token" ../venv/bin/python use.py)
+}
+
+# The stream of events has no end, so it can't be asked for a whole answer.
+requests() {
+    venv/bin/schemathesis run openapi.json --url "$url" --header "Authorization: Bearer $token" --exclude-path /v1/events \
+        --checks all --mode all --max-examples 30 --max-time "$seconds" --request-timeout 20 --continue-on-failure \
+        --workers 2 --seed 1 --suppress-health-check all --no-shrink --warnings off
+}
+
+install
+serve
+for part in ${RESTAGE_PARTS:-typescript python requests}; do
+    echo "== $part"
+    "$part"
+done
+kill -TERM "$server"
+wait "$server" && server=
+echo "== all of it holds"
