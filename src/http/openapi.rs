@@ -108,7 +108,7 @@ fn sign_in(operation: &mut Operation) {
 
 /// Declares a body that may be left out: nothing at all is the same as `{}`.
 fn may_be_left_out(operation: &mut Operation, needs_nothing: &HashSet<String>) {
-    let Some(body) = &mut operation.request_body else { return };
+    let Some(RefOr::T(body)) = &mut operation.request_body else { return };
     let schemas = body.content.values().map(|content| &content.schema);
     if schemas
         .into_iter()
