@@ -8,8 +8,8 @@ import json
 import sys
 
 METHODS = {"get", "post", "put", "patch", "delete"}
-# Two parameters that exclude each other, which a schema of each can't say.
-EITHER_OR = {"/v1/tasks/{id}/diff"}
+# Members that exclude each other, which a schema of each can't say.
+EITHER_OR = {"/v1/tasks/{id}/diff", "/v1/commands/{command}/input"}
 
 
 def without(document: dict) -> dict:

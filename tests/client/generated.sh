@@ -59,7 +59,7 @@ EDIT
     PATH="$PWD/venv/bin:$PATH" venv/bin/openapi-python-client generate --path generated.json --meta none \
         --output-path python/restage_client --fail-on-warning --overwrite
     cp "$here/generated.py" python/use.py
-    printf '[mypy-restage_client.client]\nignore_errors = True\n' > python/mypy.ini
+    printf '[mypy]\n[mypy-restage_client.client]\nignore_errors = True\n' > python/mypy.ini
     (cd python && ../venv/bin/mypy -p restage_client && ../venv/bin/mypy --strict --follow-imports=silent use.py)
     (cd python && RESTAGE_URL="$url" RESTAGE_TOKEN="$token" ../venv/bin/python use.py)
 }

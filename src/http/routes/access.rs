@@ -128,6 +128,7 @@ struct MadeLink {
 /// Why something is asked.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ReasonGiven)]
 struct Reason {
     /// Why: goes into the audit.
     #[schema(max_length = 2000)]

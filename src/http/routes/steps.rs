@@ -132,6 +132,7 @@ struct WriteSummary {
 
 /// The points of a summary.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SummaryPoints)]
 struct Points {
     /// Three or four.
     points: Vec<String>,

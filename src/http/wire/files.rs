@@ -8,6 +8,7 @@ use crate::api::{self, Look, Stays, Timestamp};
 
 /// What is in a worktree and not committed; before a verb that goes back also what it would move.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TaskFiles)]
 pub(in crate::http) struct Files {
     /// What is checked out; absent if the worktree is missing, and will be made again.
     #[serde(skip_serializing_if = "Option::is_none")]
