@@ -149,6 +149,15 @@ impl Output {
         self.out.flush()
     }
 
+    /// A line of JSON whose bytes count: as it is for files and programs, safe to look at on a terminal.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub(super) fn exact(&mut self, line: &str) -> io::Result<()> {
+        let line = if self.width.is_some() { escape::json(line) } else { line.to_owned() };
+        self.bytes((line + "\n").as_bytes())
+    }
+
     /// Something that is good to know and is not the answer.
     pub fn note(&mut self, text: &str) {
         if !self.quiet && !self.json {

@@ -6,6 +6,7 @@
 mod auth;
 mod bad_input;
 mod browser;
+mod commands;
 mod client;
 mod core;
 mod entity;
