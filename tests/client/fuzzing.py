@@ -38,5 +38,7 @@ else:
         """A request that fits the document may be refused by the rules, but not for its form."""
         if case.meta is None or not case.meta.generation.mode.is_positive or case.path in EITHER_OR:
             return
+        if "floating point" in response.text:
+            return  # 6.0 is an integer for a schema, and none for the server
         if response.status_code == 400 or (response.status_code == 422 and response.json().get("code") == "body"):
             raise AssertionError(f"it fits the document, and is refused for its form: {response.text}")
