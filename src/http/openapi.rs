@@ -42,7 +42,6 @@ use super::state::App;
         (name = "events", description = "Everything that happens, as it happens."),
         (name = "webhooks", description = "Events that are sent to others."),
         (name = "commands", description = "Command lines that are typed elsewhere."),
-        (name = "commands", description = "Command lines that are typed elsewhere and carried out here."),
         (name = "access", description = "Who may call: tokens, links, sessions."),
         (name = "threads", description = "Workflows at their first paths, as older clients know them."),
         (name = "server", description = "The server itself.")
