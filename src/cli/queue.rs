@@ -87,7 +87,8 @@ async fn show(workflows: &Workflows, name: &str, output: &mut Output) -> Outcome
     let text = |width| {
         let least = if depth.at_least { "at least " } else { "" };
         let since = oldest.map(|at| format!(", the oldest since {at}")).unwrap_or_default();
-        let (workflows, workers) = (count(u64::try_from(queue.workflows).unwrap_or(u64::MAX), "workflow"), queue.workers);
+        let (workflows, workers) =
+            (count(u64::try_from(queue.workflows).unwrap_or(u64::MAX), "workflow"), queue.workers);
         let more = if depth.by_priority.is_empty() { String::new() } else { table.text(width) };
         format!("{domain}: {least}{} of {workflows}{since}; workers: {workers}\n{more}", count(all, "task"))
     };

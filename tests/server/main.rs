@@ -6,8 +6,8 @@
 mod auth;
 mod bad_input;
 mod browser;
-mod commands;
 mod client;
+mod commands;
 mod core;
 mod entity;
 mod events;

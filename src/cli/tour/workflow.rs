@@ -32,7 +32,8 @@ const QUICK: &str = "PATH=/usr/bin:/bin; sleep 0.1; echo \"\\\"made by $RESTAGE_
 /// Work that nobody ends.
 const SLOW: &str = "PATH=/usr/bin:/bin; exec sleep 5";
 /// Work that says what it has when it is asked to end.
-const LATE: &str = "trap 'echo \"\\\"said too late\\\"\"; exit 0' TERM; PATH=/usr/bin:/bin; while :; do sleep 0.05; done";
+const LATE: &str =
+    "trap 'echo \"\\\"said too late\\\"\"; exit 0' TERM; PATH=/usr/bin:/bin; while :; do sleep 0.05; done";
 
 /// How long anything may take.
 const WAIT_MOST: Duration = Duration::from_secs(60);
