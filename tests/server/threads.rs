@@ -136,7 +136,8 @@ async fn every_refusal_of_the_eight_endpoints_says_that_there_was_no_success() {
 
 #[tokio::test]
 async fn in_confirm_mode_a_reset_without_a_plan_is_refused_with_one() {
-    let options = ServerOptions { confirm: true, ..ServerOptions::default() };
+    let mut options = ServerOptions::default();
+    options.confirm = true;
     let mut threads = Transcript::new(options).await;
     threads.post("/workflow/start", json!({ "thread_id": "thread-1", "story_id": "STORY-7" })).await;
     let refused = threads.post("/workflow/thread-1/reset", json!({})).await;
