@@ -91,7 +91,7 @@ impl Restage {
             check.kind::<BatchKind>()?;
             check.kind::<AccessKind>()?;
             check.kind::<WebhookKind>()?;
-            Ok((check.counts, check.unsound))
+            Ok::<_, Failure>((check.counts, check.unsound))
         });
         Ok(done.await.unwrap_or(Err(StoreError::Closed.into()))?)
     }
