@@ -109,7 +109,10 @@ fn sign_in(operation: &mut Operation) {
 /// Declares a body that may be left out: nothing at all is the same as `{}`.
 fn may_be_left_out(operation: &mut Operation, needs_nothing: &HashSet<String>) {
     let Some(RefOr::T(body)) = &mut operation.request_body else { return };
-    let schemas = body.content.values().map(|content| &content.schema);
+    let schemas = body.content.values().map(|content| match content {
+        RefOr::T(content) => content.schema.as_ref(),
+        RefOr::Ref(_) => None,
+    });
     if schemas
         .into_iter()
         .all(|schema| matches!(schema, Some(RefOr::Ref(of)) if needs_nothing.contains(&of.ref_location)))
