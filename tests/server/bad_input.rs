@@ -214,7 +214,7 @@ async fn going_back_where_there_is_nothing_to_go_back_to_is_refused() {
         ("/v1/workshops/w1/undo".into(), json!({}), 404, "not_found"),
         ("/v1/workshops/w1/undo".into(), json!({ "undo_point": 1 }), 404, "not_found"),
         ("/v1/workshops/w1/undo".into(), json!({ "undo_point": -1 }), 422, "body"),
-        ("/v1/workshops/w1/undo".into(), json!({ "undo_point": 1e400_f64.min(1e300) }), 422, "body"),
+        ("/v1/workshops/w1/undo".into(), json!({ "undo_point": 1e300 }), 422, "body"),
         ("/v1/workshops/w1/purge".into(), json!({}), 409, "conflict"),
         ("/v1/workshops/w1/orphans/1/adopt".into(), json!({}), 404, "not_found"),
         ("/v1/workshops/w1/orphans/1/discard".into(), json!({}), 404, "not_found"),
