@@ -1,14 +1,25 @@
 //! Looking after a data folder: verifying it, checking a backup, restoring one.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::database::Restage;
 use super::error::Error;
 use super::kind::Kind;
 use crate::domain::Entity;
-use crate::engine;
+use crate::domain::access::AccessKind;
+use crate::domain::batch::BatchKind;
+use crate::domain::queue::QueueKind;
+#[cfg(feature = "tasks")]
+use crate::domain::repository::RepositoryKind;
+#[cfg(feature = "tasks")]
+use crate::domain::task::TaskKind;
+use crate::domain::webhook::WebhookKind;
+use crate::domain::workflow::WorkflowKind;
+use crate::domain::workshop::WorkshopKind;
+use crate::engine::{self, Failure};
 use crate::runtime::random_id;
-use crate::store::{self, BackupInfo, Position, SledOptions, StoreError, StoreId, UpTo, VerifyReport};
+use crate::store::{self, BackupInfo, Position, SledOptions, Store, StoreError, StoreId, UpTo, VerifyReport};
 
 pub use crate::engine::Unsound;
 
@@ -57,9 +68,56 @@ impl Restage {
     }
 }
 
+impl Restage {
+    /// Checks what is kept for every entity of every kind of this crate, as [`Kind::verify`] does for one kind. Gives how many
+    /// there are of each, and what does not fit. `progress` is told how many are done.
+    ///
+    /// # Errors
+    /// The store's. Damage is no error but a finding.
+    pub async fn verify_entities(
+        &self,
+        progress: impl FnMut(u64) + Send + 'static,
+    ) -> Result<(Vec<(&'static str, u64)>, Vec<Unsound>), Error> {
+        let store = Arc::clone(self.runtime().store());
+        let done = tokio::task::spawn_blocking(move || {
+            let mut check = Check { store: store.as_ref(), progress, counts: Vec::new(), unsound: Vec::new() };
+            check.kind::<WorkshopKind>()?;
+            #[cfg(feature = "tasks")]
+            check.kind::<TaskKind>()?;
+            #[cfg(feature = "tasks")]
+            check.kind::<RepositoryKind>()?;
+            check.kind::<WorkflowKind>()?;
+            check.kind::<QueueKind>()?;
+            check.kind::<BatchKind>()?;
+            check.kind::<AccessKind>()?;
+            check.kind::<WebhookKind>()?;
+            Ok::<_, Failure>((check.counts, check.unsound))
+        });
+        Ok(done.await.unwrap_or(Err(StoreError::Closed.into()))?)
+    }
+}
+
+/// A look at all kinds, one after the other.
+struct Check<'a, P> {
+    store: &'a dyn Store,
+    progress: P,
+    counts: Vec<(&'static str, u64)>,
+    unsound: Vec<Unsound>,
+}
+
+impl<P: FnMut(u64)> Check<'_, P> {
+    fn kind<E: Entity>(&mut self) -> Result<(), Failure> {
+        let before: u64 = self.counts.iter().map(|(_, count)| count).sum();
+        let (count, unsound) = engine::verify::<E>(self.store, |done| (self.progress)(before + done))?;
+        self.counts.push((E::KIND, count));
+        self.unsound.extend(unsound);
+        Ok(())
+    }
+}
+
 impl<E: Entity> Kind<E> {
     /// Checks what is kept for every entity of the kind: no turn is missing, snapshot and journal agree, every generation
-    /// that a verb raised has its audit entry. Gives how many there are, and what does not fit. `progress` is told how many are
+    /// that a verb raised has its audit entry, and the audit is the chain that the turns made. Gives how many there are, and what does not fit. `progress` is told how many are
     /// done.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use super::output::Output;
 use super::site::Site;
 use super::stop::{Outcome, Stop};
 use super::time;
-use crate::api::{BackupInfo, Error, IndexState, Position, Restage, TaskOptions, UpTo, VerifyReport};
+use crate::api::{BackupInfo, Error, IndexState, Position, Restage, UpTo, VerifyReport};
 
 /// Opens the data folder. Only what makes something in it makes it; a name that was mistyped must not.
 pub(super) async fn open(settings: &Settings, make: bool) -> Outcome<Restage> {
@@ -157,25 +157,24 @@ struct Checked {
     workshops: u64,
     tasks: u64,
     repositories: u64,
+    workflows: u64,
 }
 
 async fn verify_entities(settings: &Settings, output: &mut Output) -> Outcome<(Checked, Vec<String>)> {
     let restage = open(settings, false).await?;
     let progress = output.progress("checking what is in it");
     let bar = progress.clone();
-    let checked = async {
-        let (workshops, tasks) = (restage.workshops()?, restage.tasks(TaskOptions::default())?);
-        let (of, told) = (bar.clone(), bar.clone());
-        let workshops = workshops.kind().verify(move |done| of.at(done, done)).await?;
-        let repositories = tasks.repositories().kind().verify(|_| {}).await?;
-        let tasks = tasks.kind().verify(move |done| told.at(done, done)).await?;
-        let counts = Checked { workshops: workshops.0, tasks: tasks.0, repositories: repositories.0 };
-        Ok((counts, [workshops.1, repositories.1, tasks.1].concat()))
-    };
-    let checked: Result<_, Error> = checked.await;
+    let checked = restage.verify_entities(move |done| bar.at(done, done)).await;
     progress.end();
     restage.shutdown().await?;
     let (counts, unsound) = checked?;
+    let count = |kind| counts.iter().find(|(of, _)| *of == kind).map_or(0, |(_, count)| *count);
+    let counts = Checked {
+        workshops: count("workshop"),
+        tasks: count("task"),
+        repositories: count("repository"),
+        workflows: count("workflow"),
+    };
     Ok((counts, unsound.iter().map(|found| format!("{} {}: {}", found.kind, found.id, found.problem)).collect()))
 }
 
@@ -196,6 +195,7 @@ fn report_json(report: &VerifyReport, checked: Option<Checked>, findings: &[Stri
         "workshops": checked.map(|checked| checked.workshops),
         "tasks": checked.map(|checked| checked.tasks),
         "repositories": checked.map(|checked| checked.repositories),
+        "workflows": checked.map(|checked| checked.workflows),
         "findings": findings,
     })
 }
@@ -211,8 +211,8 @@ fn report_text(report: &VerifyReport, checked: Option<Checked>, findings: &[Stri
         IndexState::Unused(why) => format!("index: not compared, it is built anew at the next start: {why}"),
         IndexState::Incomparable => "index: not compared, since what it comes from is damaged".into(),
     });
-    lines.extend(checked.map(|Checked { workshops, tasks, repositories }| {
-        format!("checked: workshops {workshops}, tasks {tasks}, repositories {repositories}")
+    lines.extend(checked.map(|Checked { workshops, tasks, repositories, workflows }| {
+        format!("checked: workshops {workshops}, tasks {tasks}, repositories {repositories}, workflows {workflows}")
     }));
     lines.extend(findings.iter().map(|finding| format!("damaged: {finding}")));
     lines.push(if findings.is_empty() { "sound".into() } else { format!("{} findings", findings.len()) });

@@ -75,11 +75,7 @@ async fn the_audit_says_who_did_what_from_where_and_why_and_is_a_chain() {
     assert!(user.all("/v1/audit?kind=access", 50).await.is_empty());
     let all = answered(admin.ask(Method::GET, "/v1/audit").header("accept", "application/x-ndjson")).await;
     assert!(check_chain(&all.text) >= 5);
-    let mut first = of_one[0].clone();
-    for field in ["by", "from", "hash"] {
-        first[field] = "?".into();
-    }
-    golden("audit-entry", &first);
+    golden("audit-entry", of_one[0].clone(), &["from", "hash"]);
     world.end().await;
 }
 

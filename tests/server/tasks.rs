@@ -47,28 +47,21 @@ async fn started(user: &User<'_>, tier: &str) {
     assert_eq!(started["operation"], Value::Null);
 }
 
-/// What is the same in every run of the test.
-fn steady(mut value: Value) -> Value {
-    fn walk(value: &mut Value) {
-        match value {
-            Value::Object(fields) => {
-                for (name, field) in fields.iter_mut() {
-                    let moves = ["at", "since", "until", "tree", "commit", "base_commit", "head", "worktree", "by"];
-                    let is_time = name.ends_with("_at") || name.ends_with("_until");
-                    if field.is_string() && (is_time || moves.contains(&name.as_str())) {
-                        *field = "?".into();
-                    } else {
-                        walk(field);
-                    }
-                }
-            }
-            Value::Array(items) => items.iter_mut().for_each(walk),
-            _ => {}
-        }
-    }
-    walk(&mut value);
-    value
-}
+/// What differs from run to run, beside who asked.
+const MOVES: &[&str] = &[
+    "at",
+    "since",
+    "until",
+    "tree",
+    "commit",
+    "base_commit",
+    "head",
+    "worktree",
+    "token",
+    "merged",
+    "revision",
+    "log_lines",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_goes_through_its_stages_back_and_forth_again_and_is_merged() {
@@ -106,8 +99,8 @@ async fn a_task_goes_through_its_stages_back_and_forth_again_and_is_merged() {
     let whole = user.all("/v1/tasks/t1/log", 500).await;
     assert_eq!(user.all("/v1/tasks/t1/log", 3).await, whole);
     assert_eq!(user.get("/v1/tasks/t1").await.ok()["log_lines"], whole.len());
-    golden("task", &steady(user.get("/v1/tasks/t1").await.ok()));
-    golden("tasks", &steady(user.get("/v1/tasks").await.ok()));
+    golden("task", user.get("/v1/tasks/t1").await.ok(), MOVES);
+    golden("tasks", user.get("/v1/tasks").await.ok(), MOVES);
     world.end().await;
 }
 
@@ -128,14 +121,7 @@ async fn a_restart_moves_files_and_state_and_its_undo_gives_both_back() {
 
     let plan = user.post("/v1/tasks/t1/restart/plan", json!({ "stage": "implement" })).await.ok();
     assert!(plan["files"]["files"].as_array().unwrap().len() > 3, "{plan}");
-    golden(
-        "task-restart-plan",
-        &steady({
-            let mut plan = plan.clone();
-            plan["token"] = "?".into();
-            plan
-        }),
-    );
+    golden("task-restart-plan", plan.clone(), MOVES);
     let restart = json!({ "stage": "implement", "reason": "a mess", "plan": plan["token"] });
     let back = user.post("/v1/tasks/t1/restart?wait=30", restart.clone()).await.is(200);
     assert_eq!(back["stage_status"], "ready");

@@ -6,10 +6,15 @@ use super::files::Preview;
 use super::host::Host;
 use crate::api::error::Error;
 use crate::api::handle::{Handle, Receipt};
-use crate::domain::task::{Command, ObjectId, Reply, Task as State, TaskKind, Tier, commit_subject, limits};
+use crate::domain::task::{
+    Command, Event, ObjectId, Problem, Reply, Task as State, TaskKind, Tier, commit_subject, limits,
+};
 use crate::domain::{EntityId, Plan, PlanToken, Rejection, StageId};
-use crate::engine::View;
+use crate::engine::{Change, View};
 use crate::vcs::To;
+
+/// Turns read at a time, when the end of an operation is looked for.
+const TURNS_PER_READ: usize = 200;
 
 /// One task. Cheap to clone. Who asks and why is said on the way, as with a [`Handle`].
 ///
@@ -322,6 +327,27 @@ impl Task {
                 let committed = feed.next().await?;
                 if committed.kind == "task" && committed.id == *self.id() {
                     break;
+                }
+            }
+        }
+    }
+
+    /// What could not be done by the operation that began with the turn of this revision; `None` if it did what it was to, or
+    /// has not ended yet.
+    ///
+    /// # Errors
+    /// As of [`Handle::history`].
+    pub async fn failure(&self, revision: u64) -> Result<Option<Problem>, Error> {
+        let mut after = revision;
+        loop {
+            let turns = self.handle.history(after, TURNS_PER_READ).await?;
+            let Some(last) = turns.last() else { return Ok(None) };
+            after = last.revision;
+            for change in turns.iter().flat_map(|turn| &turn.entry.changes) {
+                match change {
+                    Change::Event(Event::Ended(problem)) => return Ok(problem.clone()),
+                    Change::Event(Event::RolledBack(_)) => return Ok(None),
+                    _ => {}
                 }
             }
         }

@@ -32,9 +32,10 @@ pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
 #[serde(deny_unknown_fields)]
 struct Restart {
     /// The stage; the beginning of all, where none is given.
-    #[schema(max_length = 64)]
+    #[schema(max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     stage: Option<String>,
     /// Why: goes into the audit.
+    #[serde(default, deserialize_with = "crate::http::wire::reason")]
     #[schema(max_length = 2000)]
     reason: Option<String>,
     /// Do it only if nothing moved since the plan of this token.
@@ -94,7 +95,7 @@ async fn restart_task(
     let task = terms.verb(&app.tasks.get(&at.id), &caller, &why);
     require_plan(&app, why.plan.as_deref(), async { Ok(task.preview_restart(to.as_ref()).await?.plan) }).await?;
     let receipt = task.restart(to.as_ref()).await?;
-    settled(&task, receipt.map(drop), time).await
+    settled(&app, &task, receipt.map(drop), time).await
 }
 
 /// Shows what an undo would do.
@@ -129,7 +130,7 @@ async fn undo_task(
     let task = terms.verb(&task, &caller, &why);
     require_plan(&app, why.plan.as_deref(), task.handle().preview_undo(undo.undo_point)).await?;
     let receipt = task.undo(undo.undo_point).await?;
-    settled(&task, receipt, time).await
+    settled(&app, &task, receipt, time).await
 }
 
 /// Shows what accepting would do.

@@ -58,7 +58,7 @@ struct NewTask {
     /// A tier of one's own instead, as the text of its file.
     tier_file: Option<String>,
     /// The registered repository it works in.
-    #[schema(max_length = 64)]
+    #[schema(max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     repository: String,
     /// The branch or commit to begin from; the repository's default, where none is given.
     from: Option<String>,
@@ -226,7 +226,7 @@ async fn start_task(
     let time = wait.time()?;
     let task = terms.verb(&app.tasks.get(&at.id), &caller, &why);
     let receipt = task.start().await?;
-    settled(&task, receipt.map(drop), time).await
+    settled(&app, &task, receipt.map(drop), time).await
 }
 
 /// Has an agent work on the stage.
@@ -287,7 +287,7 @@ async fn approve_task(
     let Approve { seen, reason } = approve.into_inner();
     let task = terms.verb(&app.tasks.get(&at.id), &caller, &Why { reason, plan: None });
     let receipt = task.approve(seen.map(ObjectId)).await?;
-    settled(&task, receipt.map(drop), time).await
+    settled(&app, &task, receipt.map(drop), time).await
 }
 
 /// Rejects a stage.
@@ -362,7 +362,7 @@ async fn merge_task(
     let time = wait.time()?;
     let task = terms.verb(&app.tasks.get(&at.id), &caller, &why);
     let receipt = task.merge().await?;
-    settled(&task, receipt.map(drop), time).await
+    settled(&app, &task, receipt.map(drop), time).await
 }
 
 /// Removes the worktree of a task.
@@ -383,7 +383,7 @@ async fn clean_up_task(
     let time = wait.time()?;
     let task = terms.verb(&app.tasks.get(&at.id), &caller, &why);
     let receipt = task.clean_up().await?;
-    settled(&task, receipt.map(drop), time).await
+    settled(&app, &task, receipt.map(drop), time).await
 }
 
 /// Lets all tasks rest.
@@ -425,21 +425,27 @@ pub(super) async fn stands(task: &Handle, receipt: Receipt<()>) -> Answer<Done<S
 }
 
 /// Waits for what a turn began, and says what came of it; 202 when it takes longer.
-pub(super) async fn settled(task: &Handle, mut receipt: Receipt<()>, time: Duration) -> Answer<Done<Standing>> {
-    let view = match tokio::time::timeout(time, task.settled()).await {
-        Ok(view) => view?,
-        Err(_) => task.view().await?,
+pub(super) async fn settled(
+    app: &App,
+    task: &Handle,
+    mut receipt: Receipt<()>,
+    time: Duration,
+) -> Answer<Done<Standing>> {
+    let view = tokio::select! {
+        view = task.settled() => view?,
+        () = tokio::time::sleep(time) => task.view().await?,
+        () = app.life.stopping() => task.view().await?,
     };
     let standing = Standing::of(task.id(), &view.state);
     if view.state.operation.is_some() {
         return Ok(Done::new(receipt, |()| standing).status(StatusCode::ACCEPTED));
     }
-    if let Some(problem) = view.state.problem.as_ref().filter(|_| view.revision > receipt.revision) {
+    if let Some(problem) = task.failure(receipt.revision).await? {
         let detail = format!("could not {}: {}", problem.doing, problem.what);
-        let told = Problem::new(StatusCode::CONFLICT, problem.code.clone(), detail);
-        return Err(told.hint(problem.hint.clone()).with("task", standing));
+        let told = Problem::new(StatusCode::CONFLICT, problem.code, detail);
+        return Err(told.hint(problem.hint).with("task", standing));
     }
-    let left = view.undo_points.iter().rev().find(|point| point.revision > receipt.revision);
+    let left = view.undo_points.iter().find(|point| point.revision > receipt.revision);
     receipt.undo_point = receipt.undo_point.or(left.map(|point| point.number));
     receipt.revision = view.revision;
     Ok(Done::new(receipt, |()| standing))
