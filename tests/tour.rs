@@ -27,6 +27,11 @@ fn the_tour_holds_what_it_shows() {
         "adopted: the agent's last words are in",
         "task/tour: complete verify stage",
         "git fsck: sound; git stash list: stash@{0}: On main: a thought for later",
+        "four workers took tasks; one of them was killed at work",
+        "the others did three tasks, its own too",
+        "cleared: 4 tasks of fe, 3 results; void: 1 lease",
+        "worker late lost its task; what it made is kept as orphan",
+        "tour is completed",
         "All of it held.",
         "restage tour --keep",
     ] {

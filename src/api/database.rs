@@ -175,6 +175,8 @@ pub struct Restage {
     tasks: Arc<OnceLock<Tasks>>,
     #[cfg(feature = "http")]
     events: Arc<OnceLock<Events>>,
+    #[cfg(feature = "http")]
+    webhooks: Arc<OnceLock<Webhooks>>,
     path: Option<PathBuf>,
 }
 
@@ -234,6 +236,8 @@ impl Restage {
             tasks: Arc::default(),
             #[cfg(feature = "http")]
             events: Arc::default(),
+            #[cfg(feature = "http")]
+            webhooks: Arc::default(),
         })
     }
 
@@ -355,13 +359,21 @@ impl Restage {
         &self.runtime
     }
 
-    /// Events sent to other programs. [`Webhooks::serve`] begins to.
+    /// Events sent to other programs, at these hosts from now on. [`Webhooks::serve`] begins to.
     ///
     /// # Errors
     /// Another kind is in use under the name of webhooks.
     #[cfg(feature = "http")]
     pub fn webhooks(&self, hosts: WebhookHosts) -> Result<Webhooks, Error> {
-        Ok(Webhooks::new(self.kind()?, self.events().clone(), hosts, Arc::clone(&self.runtime)))
+        let webhooks = match self.webhooks.get() {
+            Some(webhooks) => webhooks,
+            None => {
+                let webhooks = Webhooks::new(self.kind()?, self.events().clone(), Arc::clone(&self.runtime));
+                self.webhooks.get_or_init(|| webhooks)
+            }
+        };
+        webhooks.allow(hosts);
+        Ok(webhooks.clone())
     }
 
     /// The last durable position: where a feed of what comes from now on begins.

@@ -2,6 +2,7 @@
 
 mod agent;
 pub mod args;
+mod audit;
 mod batch;
 mod call;
 mod events;
@@ -116,6 +117,7 @@ async fn dispatch(command: Command, global: &Global, site: &Site, output: &mut O
         Command::Queue(verb) => queue::run(&verb, site, output).await,
         Command::Stuck(args) => queue::stuck(&args, site, output).await,
         Command::Batch(verb) => batch::run(verb, global, site, output).await,
+        Command::Audit(args) => audit::run(&args, site, output).await,
         Command::Events(args) => events::run(&args, site, output).await,
         // It has no data folder: it was done where it was typed.
         Command::Worker(_) | Command::Completions { .. } => Ok(()),

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::args::workflow::{QueueVerb, StuckArgs};
+use super::call::count;
 use super::output::{Cell, Output, Table, Tone};
 use super::site::Site;
 use super::stop::Outcome;
@@ -86,9 +87,10 @@ async fn show(workflows: &Workflows, name: &str, output: &mut Output) -> Outcome
     let text = |width| {
         let least = if depth.at_least { "at least " } else { "" };
         let since = oldest.map(|at| format!(", the oldest since {at}")).unwrap_or_default();
-        let (workflows, workers) = (queue.workflows, queue.workers);
+        let (workflows, workers) =
+            (count(u64::try_from(queue.workflows).unwrap_or(u64::MAX), "workflow"), queue.workers);
         let more = if depth.by_priority.is_empty() { String::new() } else { table.text(width) };
-        format!("{domain}: {least}{all} tasks of {workflows} workflows{since}; workers: {workers}\n{more}")
+        format!("{domain}: {least}{} of {workflows}{since}; workers: {workers}\n{more}", count(all, "task"))
     };
     Ok(output.data(&answer, text)?)
 }

@@ -39,7 +39,9 @@ impl<E: Entity> Instance<E> {
         let Some(command) = begin else { return Ok(whole) };
         let mut begun = self.decide(&command, terms, store, now)?;
         begun.needs_plan = whole.needs_plan;
-        if let (Some(verb), Some(whole)) = (&mut begun.verb, whole.verb) {
+        // It may have been all that there is to do.
+        let is_done = begun.changes.iter().any(|change| matches!(change, Change::Undone(..)));
+        if let (Some(verb), Some(whole), false) = (&mut begun.verb, whole.verb, is_done) {
             verb.stage = whole.stage;
             verb.lines.splice(0..0, whole.lines);
         }
@@ -58,7 +60,7 @@ impl<E: Entity> Instance<E> {
         let mut whole = self.taken_back(point, self.saved(point, store)?, now)?;
         whole.needs_plan = false;
         if let (Some(verb), Some(finish)) = (&mut whole.verb, &finish.verb) {
-            verb.part = finish.part.clone();
+            (verb.part, verb.rests_on) = (finish.part.clone(), finish.rests_on);
         }
         whole.changes.extend(finish.changes);
         finish.touched.into_iter().for_each(|(stage, written)| *whole.touched.entry(stage).or_default() |= written);

@@ -130,10 +130,15 @@ pub(in crate::http) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let form = Form { depth: 0 }.deserialize(&mut json).and_then(|()| json.end());
     form.map_err(|error| Problem::bad_request("json", format!("the body is not valid JSON: {}", brief(&error))))?;
-    serde_json::from_slice(bytes).map_err(|error| {
-        let detail = format!("the body does not have the right form: {}", brief(&error));
+    let refused = |why: &str| {
+        let detail = format!("the body does not have the right form: {why}");
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "body", detail)
-    })
+    };
+    // A list would be taken for the members of an object in their order.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(refused("it is no object"));
+    }
+    serde_json::from_slice(bytes).map_err(|error| refused(&brief(&error)))
 }
 
 fn brief(error: &serde_json::Error) -> String {

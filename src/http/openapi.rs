@@ -1,6 +1,6 @@
 //! The OpenAPI document, made of the handlers themselves, and its page.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use actix_web::HttpResponse;
 use actix_web::get;
@@ -11,7 +11,7 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{OpenApi, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::{OpenApi, Ref, RefOr, Required, Response, ResponseBuilder, Schema};
 use utoipa_actix_web::AppExt as _;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -82,11 +82,17 @@ fn complete(document: &mut OpenApi) {
     components.add_security_scheme("token", SecurityScheme::Http(bearer));
     let cookie = ApiKeyValue::with_description("restage_session", "The session of a browser that signed in.");
     components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    let needs_nothing = |(name, schema): (&String, &RefOr<Schema>)| match schema {
+        RefOr::T(Schema::Object(object)) if object.required.is_empty() => Some(format!("#/components/schemas/{name}")),
+        _ => None,
+    };
+    let needs_nothing: HashSet<String> = components.schemas.iter().filter_map(needs_nothing).collect();
     for item in document.paths.paths.values_mut() {
         let all = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
         for operation in all.into_iter().flatten() {
             sign_in(operation);
             refuse(operation);
+            may_be_left_out(operation, &needs_nothing);
         }
     }
 }
@@ -97,6 +103,18 @@ fn sign_in(operation: &mut Operation) {
     let roles = of.pointer("/0/token").and_then(|roles| serde_json::from_value::<Vec<String>>(roles.clone()).ok());
     if let (Some(security), Some(roles)) = (&mut operation.security, roles) {
         security.push(SecurityRequirement::new("session", roles));
+    }
+}
+
+/// Declares a body that may be left out: nothing at all is the same as `{}`.
+fn may_be_left_out(operation: &mut Operation, needs_nothing: &HashSet<String>) {
+    let Some(RefOr::T(body)) = &mut operation.request_body else { return };
+    let schemas = body.content.values().map(|content| &content.schema);
+    if schemas
+        .into_iter()
+        .all(|schema| matches!(schema, Some(RefOr::Ref(of)) if needs_nothing.contains(&of.ref_location)))
+    {
+        body.required = Some(Required::False);
     }
 }
 

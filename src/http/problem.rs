@@ -174,7 +174,19 @@ impl From<Error> for Problem {
             tracing::error!(code = error.code(), %error, "a request failed");
             return Self::internal();
         }
-        let problem = Self::new(status, error.code().to_owned(), error.to_string()).hint(error.hint());
+        let problem = match error.code() {
+            // What exactly failed is for the log: it names files.
+            code @ "poisoned" => {
+                tracing::error!(code, %error, "a request failed");
+                Self::new(status, "poisoned", "the store stopped after a failed write: it may have been done or not")
+            }
+            "stopped" | "closed" => Self::new(status, "stopping", "the server is stopping"),
+            code => Self::new(status, code.to_owned(), error.to_string()),
+        };
+        let problem = match error.code() {
+            "stopped" | "closed" => problem.hint("ask again when it is back"),
+            _ => problem.hint(error.hint()),
+        };
         let problem = match error.rejection() {
             Some(rejection) => problem.about(rejection),
             None => problem,
@@ -234,5 +246,54 @@ fn status_of(error: &Error) -> StatusCode {
             Class::Uncertain => StatusCode::GATEWAY_TIMEOUT,
             Class::Storage | Class::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{Generation, StageId};
+
+    fn sent(problem: &Problem) -> Value {
+        let body = actix_web::body::to_bytes(problem.response("r1").into_body());
+        serde_json::from_slice(&futures_util::FutureExt::now_or_never(body).unwrap().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn each_refusal_has_its_status_and_what_programs_need() {
+        let stage = StageId::new("plan").unwrap();
+        let stale = |orphan| {
+            let (given, current) = (Generation(1), Generation(2));
+            Rejection::Stale { stage: stage.clone(), given, current, orphan }
+        };
+        for (rejection, status, more) in [
+            (Rejection::not_found("workshop", "x"), 404, Value::Null),
+            (Rejection::exists("workshop", "x"), 409, Value::Null),
+            (Rejection::conflict("it", "why", "do"), 409, Value::Null),
+            (Rejection::invalid("title", "long"), 422, serde_json::json!({ "field": "title" })),
+            (Rejection::limit("bytes", 7), 413, serde_json::json!({ "most": 7 })),
+            (stale(None), 409, serde_json::json!({ "stage": "plan", "given": 1, "current": 2 })),
+            (stale(Some(4)), 409, serde_json::json!({ "orphan": 4 })),
+            (Rejection::RevisionMoved { expected: 3, actual: 5 }, 412, serde_json::json!({ "given": 3, "current": 5 })),
+            (Rejection::KeyReused { key: "k".into() }, 422, Value::Null),
+            (Rejection::refused("mine", "words", "do"), 409, Value::Null),
+        ] {
+            let code = rejection.code().to_owned();
+            let sent = sent(&rejection.into());
+            assert_eq!((&sent["status"], &sent["code"]), (&Value::from(status), &Value::from(code.clone())), "{sent}");
+            assert_eq!(sent["type"], format!("urn:restage:problem:{code}"));
+            for (name, value) in more.as_object().into_iter().flatten() {
+                assert_eq!(&sent[name], value, "{sent}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_failed_inside_is_not_told() {
+        let sent = sent(&Problem::internal());
+        assert_eq!((&sent["status"], &sent["request_id"]), (&Value::from(500), &Value::from("r1")));
+        let kept = Problem::unavailable("busy", "x").header("x-more", "a\r\nb").response("r1");
+        assert!(!kept.headers().contains_key("x-more"), "what can't be a header is left out");
+        assert_eq!(kept.headers().get("retry-after").unwrap(), "1");
     }
 }

@@ -88,12 +88,12 @@ fn four_workers_do_all_tasks_and_none_is_worked_on_twice_at_the_same_time() {
 #[test]
 fn the_task_of_a_worker_that_was_killed_goes_to_another() {
     let (program, _server) = served(1, &[]);
-    let mut first = worker(&program, "first", "1s", "touch begun; sleep 20");
+    let mut first = worker(&program, "first", "6s", "touch begun; sleep 20");
     until("the first one works", || program.path("begun").exists());
     first.kill().unwrap();
     first.wait().unwrap();
     until("the lost worker is found", || {
-        let stuck = json(&program, &["stuck", "--kind", "workflow", "--patience", "1s"]);
+        let stuck = json(&program, &["stuck", "--kind", "workflow", "--patience", "2s"]);
         let first = &stuck["stuck"][0];
         first["what"] == "lost_worker" && first["cure"] == "restage workflow release wf 0-fe-5-1"
     });

@@ -248,7 +248,7 @@ async fn so_many_follow_and_no_more() {
     while follow(&other).send().await.unwrap().status() != 200 {
         assert!(begun.elapsed() < PATIENCE, "its place is never given back");
     }
-    drop(world.take_server().abort().await);
+    world.take_server().abort().await;
     world.end().await;
 }
 

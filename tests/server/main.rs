@@ -7,6 +7,7 @@ mod auth;
 mod bad_input;
 mod browser;
 mod client;
+mod commands;
 mod core;
 mod entity;
 mod events;

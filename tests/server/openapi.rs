@@ -80,3 +80,38 @@ async fn all_that_the_document_refers_to_is_in_it() {
     }
     world.end().await;
 }
+
+/// The document has them by name alone: of two of one name the last would stand for both.
+#[test]
+fn no_two_forms_on_the_wire_have_the_same_name() {
+    fn walk(at: &std::path::Path, names: &mut Vec<String>) {
+        for path in std::fs::read_dir(at).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                walk(&path, names);
+            } else if path.extension().is_some_and(|of| of == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                names.extend(text.split("ToSchema").skip(1).filter_map(form));
+            }
+        }
+    }
+    /// The name that follows a derive, if it is one.
+    fn form(rest: &str) -> Option<String> {
+        let rest = rest.split_once(")]\n")?.1;
+        let (head, rest) = rest
+            .split_once("struct ")
+            .into_iter()
+            .chain(rest.split_once("enum "))
+            .min_by_key(|(head, _)| head.len())?;
+        if head.contains(';') || head.contains('{') {
+            return None;
+        }
+        let name = head.split_once("schema(as = ").map_or(rest, |(_, name)| name);
+        Some(name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
+    }
+    let mut names = Vec::new();
+    walk(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http"), &mut names);
+    assert!(names.len() > 100, "only {names:?} were found");
+    names.sort();
+    let twice: BTreeSet<_> = names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| &pair[0]).collect();
+    assert!(twice.is_empty(), "give one of each another name, with #[schema(as = ...)]: {twice:?}");
+}

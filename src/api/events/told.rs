@@ -223,7 +223,12 @@ fn common<E: Entity>(change: &Change<E>) -> Option<Said> {
 #[cfg(test)]
 pub(super) fn all_types() -> Vec<String> {
     let mut types: Vec<String> = COMMON_TYPES.iter().map(|name| format!("KIND.{name}")).collect();
-    let own = [(WorkshopKind::KIND, WorkshopKind::TYPES), (TaskKind::KIND, TaskKind::TYPES)];
+    let own = [
+        (WorkshopKind::KIND, WorkshopKind::TYPES),
+        (TaskKind::KIND, TaskKind::TYPES),
+        (WorkflowKind::KIND, WorkflowKind::TYPES),
+        (WebhookKind::KIND, WebhookKind::TYPES),
+    ];
     types.extend(own.iter().flat_map(|(kind, names)| names.iter().map(move |name| format!("{kind}.{name}"))));
     types
 }

@@ -61,12 +61,11 @@ pub struct WebhookChange {
 }
 
 impl Webhooks {
-    pub(super) fn new(kind: Kind<WebhookKind>, events: Events, hosts: WebhookHosts, runtime: Arc<Runtime>) -> Self {
-        let hosts = Arc::new(Mutex::new(hosts));
+    pub(super) fn new(kind: Kind<WebhookKind>, events: Events, runtime: Arc<Runtime>) -> Self {
         Self {
             kind,
             events,
-            hosts,
+            hosts: Arc::default(),
             sender: Sender::default(),
             runtime,
             serving: Arc::default(),

@@ -1,5 +1,6 @@
 //! The arguments as they were typed. Parsing asks the system for nothing: what is not given stays open.
 
+mod audit;
 mod duration;
 mod events;
 mod reach;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub use audit::AuditArgs;
 pub use events::EventsArgs;
 pub use reach::Reach;
 pub use serve::ServeArgs;
@@ -126,6 +128,8 @@ pub enum Command {
     /// Work on tasks of workflows: take them from queues, run a command for each
     #[command(subcommand)]
     Worker(WorkerVerb),
+    /// See who did what to anything, from where and why
+    Audit(AuditArgs),
     /// See what happened, and what happens
     Events(EventsArgs),
     /// Copy all data into one file, while it is in use
@@ -184,7 +188,7 @@ impl Command {
             Self::Workflow(verb) => verb.does(),
             Self::Batch(verb) => verb.does(),
             Self::Queue(_) | Self::Stuck(_) => Does::Looks,
-            Self::Events(_) => Does::Looks,
+            Self::Audit(_) | Self::Events(_) => Does::Looks,
             Self::Repo(RepoVerb::Add { .. }) | Self::Backup(_) | Self::Restore(_) | Self::Serve(_) => Does::Acts,
             Self::Repo(RepoVerb::List) | Self::Template(_) | Self::Tier(_) | Self::Agent(_) => Does::Looks,
             // The tour works in a folder of its own.

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::task::{NewArgs as NewTaskArgs, TaskVerb};
-use super::workflow::{AddArgs, StartArgs, WorkflowVerb};
+use super::workflow::{AddArgs, BatchVerb, StartArgs, WorkflowVerb};
 use super::workshop::{
     ArtifactArgs, ExportArgs, ImportArgs, NewArgs as NewWorkshopArgs, SaveArgs, SayArgs, WorkshopVerb,
 };
@@ -36,7 +36,7 @@ impl Command {
             Self::Workflow(WorkflowVerb::Template(_)) => Reach::Files,
             Self::Workflow(_) | Self::Queue(_) | Self::Stuck(_) | Self::Batch(_) => Reach::Folder,
             Self::Events(args) if args.follow => Reach::Server,
-            Self::Events(_) => Reach::Folder,
+            Self::Audit(_) | Self::Events(_) => Reach::Folder,
             Self::Worker(_) => Reach::Server,
             Self::Restore(_) | Self::Serve(_) | Self::Verify(_) | Self::Tour(_) => Reach::FreeFolder,
         }
@@ -47,6 +47,8 @@ impl Command {
         match self {
             Self::Token(_) | Self::Backup(_) | Self::Restore(_) | Self::Serve(_) => Role::Admin,
             Self::Repo(RepoVerb::Add { .. }) => Role::Admin,
+            // It takes back, and shows no plan.
+            Self::Batch(BatchVerb::Undo { .. }) => Role::Reset,
             _ => match self.does() {
                 Does::Looks => Role::Read,
                 Does::GoesBack if dry_run => Role::Read,

@@ -150,6 +150,132 @@ fn what_users_type_about_tasks_is_understood() {
 }
 
 #[test]
+fn what_users_type_about_workflows_is_understood() {
+    for line in [
+        "restage workflow start wf --title T --story s --template mine.toml --key k",
+        "restage wf ls --json",
+        "restage workflow show wf",
+        "restage workflow run wf --until planned",
+        "restage workflow stop wf",
+        "restage workflow add wf --queue fe --title T --input {} --priority 9 --attempts 2 --time-out 90s",
+        "restage workflow add wf --queue fe --title T --input-file -",
+        "restage workflow tasks wf --gate planned --queue fe --status failed",
+        "restage workflow tasks wf 0-fe-5-1",
+        "restage workflow results wf --gate 0",
+        "restage workflow approve wf",
+        "restage workflow approve wf planned --key k",
+        "restage workflow reject wf --reason vague",
+        "restage workflow release wf 0-fe-5-1",
+        "restage workflow retry wf 0-fe-5-1",
+        "restage workflow cancel wf 0-fe-5-1",
+        "restage workflow reset wf",
+        "restage workflow reset wf 2 --keep-tasks --keep-results --plan 0123456789abcdef --key k --reason why",
+        "restage workflow preview wf reset planned --keep-results",
+        "restage workflow preview wf undo 3",
+        "restage workflow preview wf purge",
+        "restage workflow undo wf 3 --yes",
+        "restage workflow history wf -m 5",
+        "restage workflow orphans wf 1",
+        "restage workflow orphan adopt wf 1",
+        "restage workflow orphan discard wf 1 --yes",
+        "restage workflow purge wf --yes",
+        "restage workflow template show delivery",
+        "restage queue list",
+        "restage queue show fe",
+        "restage stuck --kind workflow --patience 2m",
+        "restage batch reset b w1 w2 --to 2 --keep-results --yes",
+        "restage batch reset b w1 --step challenge",
+        "restage batch list",
+        "restage batch show b --failed",
+        "restage batch cancel b",
+        "restage batch undo b2 b",
+        "restage worker run --queue fe --queue be --name n --lease 2m --parallel 4 --grace 5s --once -- sh -c true",
+        "restage events --follow --kind workflow --id wf --type workflow.reset --after 12.1 --json",
+        "restage workshop list --server https://h.example --token-file t",
+    ] {
+        parse(line).unwrap_or_else(|e| panic!("{line}: {e}"));
+    }
+}
+
+#[test]
+fn what_a_command_needs_to_be_allowed_is_known_before_it_is_done() {
+    use crate::api::access::Role::{Admin, Read, Reset, Write};
+    for (line, role) in [
+        ("restage workshop list", Read),
+        ("restage workshop preview g reset s", Read),
+        ("restage workshop reset g s --dry-run", Read),
+        ("restage workshop reset g s --yes", Reset),
+        ("restage workshop purge g --yes", Reset),
+        ("restage workshop discard g 1 --yes", Reset),
+        ("restage workshop accept g s --reason r", Reset),
+        ("restage workshop say g s hello", Write),
+        ("restage workshop artifact g s", Read),
+        ("restage workshop artifact g s f", Write),
+        ("restage workshop adopt g 1", Write),
+        ("restage task show t", Read),
+        ("restage task run t", Write),
+        ("restage task restart t plan --yes", Reset),
+        ("restage task merge t", Write),
+        ("restage task log t --follow", Write),
+        ("restage workflow show w", Read),
+        ("restage workflow run w", Write),
+        ("restage workflow reset w --yes", Reset),
+        ("restage workflow orphan adopt w 1", Write),
+        ("restage workflow orphan discard w 1 --yes", Reset),
+        ("restage batch reset b w --yes", Reset),
+        ("restage batch undo b2 b", Reset),
+        ("restage batch list", Read),
+        ("restage queue list", Read),
+        ("restage stuck", Read),
+        ("restage events", Read),
+        ("restage audit workshop g", Read),
+        ("restage agent list", Read),
+        ("restage repo list", Read),
+        ("restage repo add app /app", Admin),
+        ("restage backup /b", Admin),
+        ("restage token list", Admin),
+        ("restage token create --role read", Admin),
+    ] {
+        let Cli { global, command } = parse(line).unwrap();
+        assert_eq!(command.role(global.dry_run), role, "{line}");
+        assert_eq!(command.reach(), Reach::Folder, "{line}");
+    }
+    for line in ["restage verify", "restage restore f --into d", "restage serve", "restage tour"] {
+        assert_eq!(parse(line).unwrap().command.reach(), Reach::FreeFolder, "{line}");
+    }
+    for line in ["restage worker run --queue fe -- true", "restage events --follow"] {
+        assert_eq!(parse(line).unwrap().command.reach(), Reach::Server, "{line}");
+    }
+    for line in ["restage template list", "restage tier show L2", "restage workflow template list"] {
+        assert_eq!(parse(line).unwrap().command.reach(), Reach::Files, "{line}");
+    }
+}
+
+#[test]
+fn only_files_that_were_typed_are_read_and_written() {
+    for (line, reads, writes) in [
+        ("restage workshop show f", vec![], None),
+        ("restage workshop new g --template f.toml", vec!["f.toml"], None),
+        ("restage workshop new g --template f", vec![], None),
+        ("restage workshop say g s -", vec!["-"], None),
+        ("restage workshop say g s f", vec![], None),
+        ("restage workshop artifact g s f", vec!["f"], None),
+        ("restage workshop import g s f", vec!["f"], None),
+        ("restage workshop save g s -", vec!["-"], None),
+        ("restage workshop export g s f", vec![], Some("f")),
+        ("restage workshop export g s", vec![], None),
+        ("restage task new t --title T --repo r --tier f.toml --brief-file b", vec!["f.toml", "b"], None),
+        ("restage workflow start w --template f.toml", vec!["f.toml"], None),
+        ("restage workflow add w --queue q --title T --input-file f", vec!["f"], None),
+        ("restage backup f", vec![], None),
+    ] {
+        let command = parse(line).unwrap().command;
+        let reads: Vec<PathBuf> = reads.into_iter().map(PathBuf::from).collect();
+        assert_eq!((command.reads(), command.writes()), (reads, writes.map(std::path::Path::new)), "{line}");
+    }
+}
+
+#[test]
 fn what_can_not_be_meant_is_refused() {
     for line in [
         "restage",
@@ -181,6 +307,16 @@ fn what_can_not_be_meant_is_refused() {
         "restage task diff t1 plan --uncommitted",
         "restage task undo t1 last",
         "restage workshop list --agents mine.toml",
+        "restage workflow",
+        "restage workflow tasks wf --status lost",
+        "restage workflow add wf --queue fe",
+        "restage batch reset b",
+        "restage batch reset b w --to 1 --step s",
+        "restage worker run -- true",
+        "restage worker run --queue fe",
+        "restage worker run --queue fe --lease 0s -- true",
+        "restage worker run --queue fe --parallel 0 -- true",
+        "restage stuck --patience soon",
     ] {
         assert!(parse(line).is_err(), "{line}");
     }

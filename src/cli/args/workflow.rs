@@ -172,9 +172,9 @@ pub struct StartArgs {
     /// What it is about, in a line [default: the id]
     #[arg(long, value_name = "TEXT")]
     pub title: Option<String>,
-    /// The story that it belongs to
-    #[arg(long, value_name = "STORY", default_value = "")]
-    pub story: String,
+    /// The story that it belongs to [default: the id]
+    #[arg(long, value_name = "STORY")]
+    pub story: Option<String>,
     /// Its gates: a name that `restage workflow template list` shows, or a file
     #[arg(long, value_name = "NAME|FILE", default_value = "delivery")]
     pub template: String,
@@ -481,7 +481,7 @@ impl BatchVerb {
         match self {
             Self::List | Self::Show { .. } => Does::Looks,
             Self::Reset(_) => Does::GoesBack,
-            Self::Undo { .. } | Self::Cancel { .. } => Does::Acts,
+            Self::Cancel { .. } | Self::Undo { .. } => Does::Acts,
         }
     }
 }

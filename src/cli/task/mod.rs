@@ -137,6 +137,9 @@ impl Call<'_> {
     /// A task, whether it exists or not.
     fn named(&self, id: &str, key: Option<&String>) -> Outcome<Task> {
         let mut task = self.all.tasks.get(&EntityId::new(id)?).by(self.by());
+        if let Some(from) = self.site.from() {
+            task = task.from(from);
+        }
         if let Some(reason) = &self.global.reason {
             task = task.reason(reason);
         }

@@ -1,5 +1,5 @@
 //! `restage tour`: a workshop is saved, raced, reset, undone and crashed; a task is restarted under its agent, undone and
-//! merged. Runtime, store, processes and repository are the real ones, and whatever is claimed was checked: the first claim
+//! merged; workers of a workflow are killed and late. Runtime, store, processes and repository are the real ones, and whatever is claimed was checked: the first claim
 //! that does not hold ends the tour with an error.
 
 mod crash;
@@ -7,6 +7,7 @@ mod folder;
 mod race;
 mod story;
 mod task;
+mod workflow;
 
 use serde_json::json;
 
@@ -32,6 +33,7 @@ struct Seen {
     recovery_ms: u128,
     /// Nothing without the git program.
     task: Option<task::Seen>,
+    workflow: workflow::Seen,
 }
 
 pub(super) async fn run(args: &TourArgs, output: &mut Output) -> Outcome {
@@ -67,6 +69,7 @@ async fn all(folder: &Folder, output: &mut Output) -> Outcome<Seen> {
     (seen.acknowledged, seen.there_after_crash) = (crash.acknowledged, crash.there);
     seen.recovery_ms = crash.recovery.as_millis();
     seen.task = task::run(folder, output).await?;
+    seen.workflow = workflow::run(folder.path(), output).await?;
     Ok(seen)
 }
 
@@ -84,6 +87,8 @@ fn last_words(folder: &Folder, keep: bool, output: &mut Output) -> Outcome {
              restage task history tour\n  \
              restage task snapshots tour\n  \
              restage task cleanup tour\n  \
+             restage workflow show tour\n  \
+             restage workflow history tour\n  \
              git -C {data}/app log --graph --oneline\n  \
              restage verify --deep"
         )

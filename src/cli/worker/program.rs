@@ -11,6 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteEx
 use tokio::process::Command;
 use tokio::signal::unix::SignalKind;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// Longest result.
@@ -65,9 +66,16 @@ pub(super) async fn run<W>(
     // Whoever of its group is left would go on with what nobody waits for.
     let _ = child.start_kill();
     write.abort();
-    let output = timeout(READ_ON, output).await.ok().and_then(Result::ok).flatten();
-    let tail = timeout(READ_ON, tail).await.ok().and_then(Result::ok).unwrap_or_default();
+    let output = in_time(output).await.flatten();
+    let tail = in_time(tail).await.unwrap_or_default();
     Ok(Ended { status, output, tail, why })
+}
+
+/// What was read, unless somebody outside of the group keeps a stream open.
+async fn in_time<T>(mut reading: JoinHandle<T>) -> Option<T> {
+    let read = timeout(READ_ON, &mut reading).await;
+    reading.abort();
+    read.ok()?.ok()
 }
 
 fn start(command: &[OsString], environment: &[(&str, String)]) -> io::Result<Box<dyn ChildWrapper>> {

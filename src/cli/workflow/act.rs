@@ -14,9 +14,10 @@ pub(super) async fn start(call: &mut Call<'_>, args: StartArgs) -> Outcome {
     let template = template::find(&args.template, call.site).await?;
     let workflow = call.named(&args.workflow, args.key.as_ref())?;
     let title = args.title.unwrap_or_else(|| args.workflow.clone());
+    let story = args.story.unwrap_or_else(|| args.workflow.clone());
     let gates = names(template.gates.iter().map(|gate| &gate.id));
     let (id, name) = (args.workflow, template.name.clone());
-    let receipt = workflow.start(title, args.story, template).await?;
+    let receipt = workflow.start(title, story, template).await?;
     call.answer(&receipt, json!({ "workflow": id, "template": name }), || {
         format!("made workflow {id} of {name}: {gates}\nnext: restage workflow run {id}")
     })

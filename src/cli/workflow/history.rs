@@ -6,6 +6,7 @@ use super::{Call, about, tasks};
 use crate::api::workflow::{Command, Event, RunStatus, StoredResult, WorkflowKind};
 use crate::api::{Change, Turn};
 use crate::cli::args::workflow::{HistoryArgs, OrphanArgs, OrphansArgs};
+use crate::cli::call::count;
 use crate::cli::output::{block, line};
 use crate::cli::plan::Unit;
 use crate::cli::stop::Outcome;
@@ -24,7 +25,17 @@ fn what(turn: &Turn<WorkflowKind>) -> Vec<String> {
         Change::Event(event) => told(event),
         _ => None,
     });
-    common.chain(own).collect()
+    let mut what: Vec<String> = common.chain(own).collect();
+    // Where tasks are handed out or ended and nothing else happens, how many there are says it.
+    if what.is_empty() {
+        what.extend(changes.iter().filter_map(|change| match change {
+            Change::Event(Event::LaneIs(id, lane)) => {
+                Some(format!("{} of {} wait for {}", lane.ahead(), count(lane.tasks(), "task"), id.domain))
+            }
+            _ => None,
+        }));
+    }
+    what
 }
 
 /// What an event means to people; nothing for what goes without saying.

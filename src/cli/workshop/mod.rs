@@ -80,6 +80,9 @@ impl Call<'_> {
     /// A workshop, whether it exists or not.
     fn named(&self, id: &str, key: Option<&String>) -> Outcome<Workshop> {
         let mut workshop = self.all.get(&EntityId::new(id)?).by(self.by());
+        if let Some(from) = self.site.from() {
+            workshop = workshop.from(from);
+        }
         if let Some(reason) = &self.global.reason {
             workshop = workshop.reason(reason);
         }

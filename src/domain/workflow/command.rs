@@ -105,6 +105,14 @@ pub enum Command {
         /// The result.
         result: Box<TaskResult>,
     },
+    // By the engine, when an undo is asked for.
+    /// Takes a reset, an adoption or an undo back.
+    TakeBack {
+        /// The undo point.
+        point: u64,
+        /// The gate, by its place, of which only results come back; and how often it had gone back then.
+        results_of: Option<(u16, u64)>,
+    },
     // By itself.
     /// Time has come: leases end, what waited is handed out.
     Tick,

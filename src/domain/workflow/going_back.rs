@@ -8,10 +8,11 @@
 //! run that went on is stopped, since to take something back is not to begin something. Numbers of tasks, claims and runs
 //! are never used again.
 
-use super::command::{Event, Reply, ResetSummary};
+use super::command::{Command, Event, Reply, ResetSummary};
 use super::plan_lines;
 use super::state::{GateState, RunState, RunStatus, Standing, UnderWay, Workflow};
 use super::task::{Domain, LaneId};
+use super::template::GateOutline;
 use super::turn::Turn;
 use crate::domain::{Digest, Inherit, Rejection, StageId, Timestamp, Verb};
 
@@ -77,6 +78,29 @@ fn target(state: &Workflow, to: Option<u16>) -> Result<u16, Rejection> {
     }
 }
 
+/// The command that begins, and is all of, the undo of a verb that affected `stages`.
+pub(super) fn begin_undo(saved: &Workflow, stages: &[StageId], point: u64) -> Command {
+    let only_results = |outline: &GateOutline| stages.contains(&outline.results) && !stages.contains(&outline.id);
+    let gate = (0_u16..).zip(saved.gates()).find(|(_, (outline, _))| only_results(outline));
+    Command::TakeBack { point, results_of: gate.map(|(place, (_, gate))| (place, gate.went_back)) }
+}
+
+/// The engine puts the state back as [`restore`] has it. Results come back by themselves only as long as their tasks are
+/// the same.
+pub(super) fn take_back(turn: &mut Turn<'_>, point: u64, results_of: Option<(u16, u64)>) -> Result<(), Rejection> {
+    if let Some((place, went_back)) = results_of {
+        let (outline, gate) = turn.state.gate_at(place)?;
+        if gate.went_back != went_back {
+            let why = format!("{} went back since", outline.id);
+            return Err(Rejection::conflict("undoing what was adopted", why, "undo that first"));
+        }
+    }
+    let rests_on = Some(plan_lines::rests_on(&turn.state, point)?);
+    turn.decision.verb = Some(Verb { rests_on, ..Verb::new("undo", None, Vec::new(), Vec::new()) });
+    turn.decision.undoes = Some(point);
+    Ok(())
+}
+
 fn count(state: &Workflow) -> u16 {
     u16::try_from(state.gates.len()).unwrap_or(u16::MAX)
 }
@@ -89,6 +113,7 @@ fn started_over(gate: &GateState, is_target: bool, clears: Clears) -> GateState 
         handed_out: gate.handed_out && !clears.tasks,
         passed_at: None,
         approval: None,
+        went_back: gate.went_back.saturating_add(1),
         results: kept(gate.results, clears.results),
         given_up: kept(gate.given_up, clears.tasks || clears.results),
         fingerprint: if clears.results { Digest::default() } else { gate.fingerprint },
@@ -144,7 +169,10 @@ pub(super) fn restore(state: &mut Workflow, saved: &Workflow, stages: &[StageId]
         if let (Some(gate), Some(was)) = (state.gates.get_mut(usize::from(place)), saved.gates.get(usize::from(place)))
         {
             let now = std::mem::replace(gate, was.clone());
-            if !whole {
+            gate.went_back = now.went_back;
+            if whole {
+                gate.went_back = now.went_back.saturating_add(1);
+            } else {
                 gate.handed_out |= now.handed_out;
                 gate.opened_at = gate.opened_at.or(now.opened_at);
             }

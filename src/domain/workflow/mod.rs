@@ -113,6 +113,10 @@ impl Entity for WorkflowKind {
         (key == LEASES).then_some(Command::Tick)
     }
 
+    fn begin_undo(saved: &Workflow, stages: &[StageId], point: u64) -> Option<Command> {
+        Some(going_back::begin_undo(saved, stages, point))
+    }
+
     fn after_undo(state: &Workflow, _: Timestamp) -> Owes<Self> {
         let effects =
             state.domains_waiting().into_iter().map(|(domain, offered)| turn::offer(domain, offered)).collect();
@@ -157,6 +161,7 @@ fn decide(turn: &mut Turn<'_>, command: &Command) -> Result<(), Rejection> {
             claim::heartbeat(turn, task, gate, *claim, progress.as_deref())
         }
         Command::Finish { task, gate, claim, result, .. } => finish::finish(turn, task, gate, *claim, result),
+        Command::TakeBack { point, results_of } => going_back::take_back(turn, *point, *results_of),
         Command::Tick => {
             claim::tick(turn);
             Ok(())

@@ -39,7 +39,7 @@ pub(super) fn reset(turn: &Turn<'_>, to: u16, clears: Clears) -> Result<(Vec<Pla
         let what = "what workers did outside of the workflow";
         lines.push(of_workflow(Fate::Kept, what, "going back can't take that back"));
     }
-    Ok((lines, rests_on_workflow(state)?))
+    Ok((lines, rests_on(state, 0)?))
 }
 
 fn of_gate(state: &Workflow, place: u16, outline: &GateOutline, clears: Clears) -> Vec<PlanLine> {
@@ -158,11 +158,11 @@ fn was(number: u64) -> String {
     if number == 1 { "1 task was".into() } else { format!("{number} tasks were") }
 }
 
-/// What a reset looks at.
-fn rests_on_workflow(state: &Workflow) -> Result<Digest, Rejection> {
+/// What going back looks at: everything but signs of life.
+pub(super) fn rests_on(state: &Workflow, point: u64) -> Result<Digest, Rejection> {
     let run = state.run.as_ref().map(|run| (run.number, run.status));
     let under_way: Vec<_> = state.under_way.iter().map(|(id, entry)| (id, standing(entry))).collect();
-    let seen = (state.gate, run, &state.gates, &state.lanes, under_way, &state.error);
+    let seen = (point, state.gate, run, &state.gates, &state.lanes, under_way, &state.error);
     Ok(Digest::of(&encode("plan", &seen)?))
 }
 

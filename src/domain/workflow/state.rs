@@ -49,6 +49,8 @@ pub struct GateState {
     pub passed_at: Option<Timestamp>,
     /// A person's word.
     pub approval: Option<Approval>,
+    /// How often it went back, by a reset or by the undo of one.
+    pub went_back: u64,
     /// Results that landed.
     pub results: u64,
     /// Tasks that were cancelled, and have no result.

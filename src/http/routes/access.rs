@@ -35,6 +35,7 @@ struct Me {
 /// What a caller may do. Each role may do all that the ones before it may.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = CallerRole)]
 enum Role {
     Read,
     Write,
@@ -82,6 +83,7 @@ struct Token {
 /// Whether a token opens anything.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = TokenStanding)]
 enum Standing {
     Live,
     Expired,

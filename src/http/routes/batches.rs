@@ -40,6 +40,7 @@ struct NewBatch {
     #[schema(min_items = 1, max_items = 10_000)]
     targets: Vec<String>,
     /// Of workflows: the gate to go back to, by its place; the one that each stands before where none is given.
+    #[schema(maximum = 65535)]
     reset_to_gate: Option<u16>,
     /// Of workflows: whether tasks from that gate on are cleared.
     #[schema(default = true)]
@@ -48,9 +49,10 @@ struct NewBatch {
     #[schema(default = true)]
     clear_results: Option<bool>,
     /// Of workshops: the step that is reset.
-    #[schema(max_length = 64)]
+    #[schema(max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     step: Option<String>,
     /// Why: goes into the audit of each target.
+    #[serde(default, deserialize_with = "crate::http::wire::reason")]
     #[schema(max_length = 2000)]
     reason: Option<String>,
     /// Begin only if nothing moved since the plan of this token.
@@ -101,6 +103,7 @@ struct UndoBatch {
     #[schema(max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     id: Option<String>,
     /// Why: goes into the audit of each target.
+    #[serde(default, deserialize_with = "crate::http::wire::reason")]
     #[schema(max_length = 2000)]
     reason: Option<String>,
     /// Begin only if nothing moved since the plan of this token.

@@ -68,6 +68,7 @@ pub(super) struct Undo {
     /// The undo point; the newest that was not taken back where it is not given.
     pub(super) undo_point: Option<u64>,
     /// Why: goes into the audit.
+    #[serde(default, deserialize_with = "crate::http::wire::reason")]
     #[schema(max_length = 2000)]
     pub(super) reason: Option<String>,
     /// Do it only if nothing moved since the plan of this token.

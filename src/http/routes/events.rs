@@ -42,7 +42,7 @@ pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
 /// Events about tokens and webhooks are for admins.
 #[utoipa::path(
     tag = "events",
-    security(("token" = ["read"]), ("session" = ["read"])),
+    security(("token" = ["read"])),
     params(
         ("after" = Option<String>, Query, description = "The offset to go on after, or `now`.", max_length = 40),
         ("kind" = Option<Vec<String>>, Query, description = "Only events of these kinds of entities.", max_items = 64),

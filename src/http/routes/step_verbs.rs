@@ -47,6 +47,7 @@ struct Revise {
     /// What the person wants changed, said in the step's main conversation in the same turn.
     message: Option<Message>,
     /// Why: goes into the audit.
+    #[serde(default, deserialize_with = "crate::http::wire::reason")]
     #[schema(max_length = 2000)]
     reason: Option<String>,
     /// Do it only if nothing moved since the plan of this token.

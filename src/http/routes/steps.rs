@@ -45,6 +45,7 @@ struct MessagesParams {
 #[serde(deny_unknown_fields)]
 struct SaveMessages {
     /// The generation that the writer works under; the one that holds, where none is given.
+    #[schema(minimum = 1)]
     generation: Option<u64>,
     /// The conversation within the step; the main one, where none is given.
     #[schema(max_length = 40)]
@@ -59,6 +60,7 @@ struct SaveMessages {
 #[serde(deny_unknown_fields)]
 struct EditMessage {
     /// The generation that the writer works under.
+    #[schema(minimum = 1)]
     generation: Option<u64>,
     /// The conversation within the step.
     #[schema(max_length = 40)]
@@ -79,7 +81,7 @@ struct StepNamed {
 #[serde(deny_unknown_fields)]
 struct SubStepNamed {
     /// The sub-step.
-    #[schema(max_length = 64)]
+    #[schema(max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     sub_step: String,
 }
 
@@ -88,6 +90,7 @@ struct SubStepNamed {
 #[serde(deny_unknown_fields)]
 struct WriteArtifact {
     /// The generation that the writer works under.
+    #[schema(minimum = 1)]
     generation: Option<u64>,
     /// The version that the writer saw, 0 for none; whatever is there is overwritten where it is not given. `If-Match` says
     /// the same.
@@ -109,6 +112,7 @@ struct WrittenArtifact {
 #[serde(deny_unknown_fields)]
 struct ConfirmArtifact {
     /// The generation that the person looked at.
+    #[schema(minimum = 1)]
     generation: Option<u64>,
     /// The version that the person looked at.
     version: Option<u64>,
@@ -119,6 +123,7 @@ struct ConfirmArtifact {
 #[serde(deny_unknown_fields)]
 struct WriteSummary {
     /// The generation that it sums up.
+    #[schema(minimum = 1)]
     generation: Option<u64>,
     /// Three or four points, 150 words at most.
     #[schema(min_items = 3, max_items = 4)]
@@ -137,6 +142,7 @@ struct Points {
 #[serde(deny_unknown_fields)]
 struct NextStep {
     /// The generation that the person looked at.
+    #[schema(minimum = 1)]
     generation: Option<u64>,
     /// Its summary; without one it is marked as missing.
     #[schema(min_items = 3, max_items = 4)]

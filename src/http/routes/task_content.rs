@@ -39,7 +39,7 @@ struct Todos {
 #[into_params(parameter_in = Query)]
 struct DiffParams {
     /// What this complete stage did; all that the task did, where none is given.
-    #[param(value_type = Option<String>, max_length = 64)]
+    #[param(value_type = Option<String>, max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     stage: Option<StageId>,
     /// Only what is not committed.
     #[serde(default)]

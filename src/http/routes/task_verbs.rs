@@ -32,9 +32,10 @@ pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
 #[serde(deny_unknown_fields)]
 struct Restart {
     /// The stage; the beginning of all, where none is given.
-    #[schema(max_length = 64)]
+    #[schema(max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     stage: Option<String>,
     /// Why: goes into the audit.
+    #[serde(default, deserialize_with = "crate::http::wire::reason")]
     #[schema(max_length = 2000)]
     reason: Option<String>,
     /// Do it only if nothing moved since the plan of this token.

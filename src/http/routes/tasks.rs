@@ -58,7 +58,7 @@ struct NewTask {
     /// A tier of one's own instead, as the text of its file.
     tier_file: Option<String>,
     /// The registered repository it works in.
-    #[schema(max_length = 64)]
+    #[schema(max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     repository: String,
     /// The branch or commit to begin from; the repository's default, where none is given.
     from: Option<String>,

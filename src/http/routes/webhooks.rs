@@ -170,7 +170,7 @@ impl Webhook {
 /// shows, this once: `Restage-Signature: t=SECONDS,v1=HEX`, the HMAC-SHA-256 of `SECONDS.BODY`.
 #[utoipa::path(
     tag = "webhooks",
-    security(("token" = ["admin"]), ("session" = ["admin"])),
+    security(("token" = ["admin"])),
     request_body = NewWebhook,
     responses((status = 201, description = "The secret.", body = WebhookSecret))
 )]
@@ -188,7 +188,7 @@ async fn create_webhook(app: Data<App>, caller: Admin, body: Body<NewWebhook>) -
 /// By id, without their secrets.
 #[utoipa::path(
     tag = "webhooks",
-    security(("token" = ["admin"]), ("session" = ["admin"])),
+    security(("token" = ["admin"])),
     params(PagingParameters),
     responses((status = 200, description = "A page of webhooks.", body = Page<Webhook>))
 )]
@@ -205,7 +205,7 @@ async fn list_webhooks(app: Data<App>, _caller: Admin, paging: Paging) -> Answer
 /// How far its receiver is, and what keeps it.
 #[utoipa::path(
     tag = "webhooks",
-    security(("token" = ["admin"]), ("session" = ["admin"])),
+    security(("token" = ["admin"])),
     params(("id" = String, Path, description = "The id of the webhook.")),
     responses((status = 200, description = "The webhook.", body = Webhook))
 )]
@@ -221,7 +221,7 @@ async fn get_webhook(app: Data<App>, _caller: Admin, id: Path<String>) -> Answer
 /// A webhook that was disabled goes on where it was when it is enabled.
 #[utoipa::path(
     tag = "webhooks",
-    security(("token" = ["admin"]), ("session" = ["admin"])),
+    security(("token" = ["admin"])),
     params(("id" = String, Path, description = "The id of the webhook.")),
     request_body = ChangedWebhook,
     responses((status = 200, description = "It is changed.", body = WebhookRevision))
@@ -246,7 +246,7 @@ async fn change_webhook(
 /// Nothing is sent to it any more. Its id is not given again.
 #[utoipa::path(
     tag = "webhooks",
-    security(("token" = ["admin"]), ("session" = ["admin"])),
+    security(("token" = ["admin"])),
     params(("id" = String, Path, description = "The id of the webhook.")),
     responses((status = 200, description = "It is removed.", body = WebhookRevision))
 )]
@@ -267,7 +267,7 @@ async fn remove_webhook(
 /// Deliveries are signed with it from now on. It is shown in this answer and never again.
 #[utoipa::path(
     tag = "webhooks",
-    security(("token" = ["admin"]), ("session" = ["admin"])),
+    security(("token" = ["admin"])),
     params(("id" = String, Path, description = "The id of the webhook.")),
     request_body = WebhookReason,
     responses((status = 200, description = "The secret.", body = WebhookSecret))
@@ -290,7 +290,7 @@ async fn rotate_webhook_secret(
 /// Sends a delivery without events, signed like any other, and says what came of it.
 #[utoipa::path(
     tag = "webhooks",
-    security(("token" = ["admin"]), ("session" = ["admin"])),
+    security(("token" = ["admin"])),
     params(("id" = String, Path, description = "The id of the webhook.")),
     responses((status = 200, description = "What came of it.", body = WebhookTrial))
 )]

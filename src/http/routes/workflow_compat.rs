@@ -58,7 +58,7 @@ struct StartThread {
 #[serde(deny_unknown_fields)]
 struct RunThread {
     /// The id of the gate to come to; all of them where none is given.
-    #[schema(max_length = 64)]
+    #[schema(max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     until: Option<String>,
     /// Why: goes into the journal.
     #[schema(max_length = 2000)]
@@ -73,7 +73,7 @@ struct StartRun {
     #[schema(max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     thread_id: String,
     /// The id of the gate to come to; all of them where none is given.
-    #[schema(max_length = 64)]
+    #[schema(max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     until: Option<String>,
     /// Why: goes into the journal.
     #[schema(max_length = 2000)]

@@ -36,7 +36,8 @@ struct TaskAt {
     #[param(value_type = String, max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     id: EntityId,
     /// The task's id within it: gate, queue, priority, number.
-    #[param(value_type = String, max_length = 100, example = "3-fe-5-17")]
+    #[param(value_type = String, max_length = 100, example = "3-fe-5-17",
+        pattern = "^(0|[1-9][0-9]{0,3})-[a-z][a-z0-9-]{0,31}-(0|[1-9][0-9]?)-[1-9][0-9]{0,17}$")]
     task: TaskId,
 }
 
@@ -49,7 +50,7 @@ struct TaskParams {
     #[param(maximum = 65_535)]
     gate: Option<u64>,
     /// Only of this queue.
-    #[param(value_type = Option<String>, max_length = 32)]
+    #[param(value_type = Option<String>, max_length = 32, pattern = "^[a-z][a-z0-9-]*$")]
     domain: Option<Domain>,
     /// Only of this status.
     #[param(inline)]

@@ -67,7 +67,7 @@ struct MadeWorkflow {
 #[serde(deny_unknown_fields)]
 struct RunUntil {
     /// The id of the gate to come to; all of them where none is given.
-    #[schema(max_length = 64)]
+    #[schema(max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     until: Option<String>,
     /// Why: goes into the journal.
     #[schema(max_length = 2000)]
@@ -86,7 +86,7 @@ struct BegunRun {
 #[serde(deny_unknown_fields)]
 struct ApproveGate {
     /// The id of the gate.
-    #[schema(max_length = 64)]
+    #[schema(max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     gate: String,
     /// The `results_digest` of what the person looked at: refused if other results are there by now.
     #[schema(pattern = "^[0-9a-f]{64}$")]
@@ -101,7 +101,7 @@ struct ApproveGate {
 #[serde(deny_unknown_fields)]
 struct RejectGate {
     /// The id of the gate.
-    #[schema(max_length = 64)]
+    #[schema(max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     gate: String,
     /// What is wrong.
     #[schema(max_length = 2000)]
@@ -113,6 +113,7 @@ struct RejectGate {
 #[serde(deny_unknown_fields)]
 pub(super) struct ResetWorkflow {
     /// The gate to go back to, by its place; the one it stands before where none is given.
+    #[schema(maximum = 65535)]
     reset_to_gate: Option<u16>,
     /// Whether tasks from that gate on are cleared. Otherwise they are handed out again where they have no result.
     #[schema(default = true)]
@@ -121,6 +122,7 @@ pub(super) struct ResetWorkflow {
     #[schema(default = true)]
     clear_results: Option<bool>,
     /// Why: goes into the audit.
+    #[serde(default, deserialize_with = "crate::http::wire::reason")]
     #[schema(max_length = 2000)]
     reason: Option<String>,
     /// Do it only if nothing moved since the plan of this token.

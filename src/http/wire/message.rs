@@ -37,6 +37,7 @@ fn finished() -> bool {
 /// Who speaks in a message.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = MessageRole)]
 pub(in crate::http) enum Role {
     User,
     Assistant,

@@ -28,7 +28,7 @@ pub(in crate::http) use plan::Plan;
 pub(in crate::http) use task::{LogLine, Standing, Task, TaskBrief, Todo};
 pub(in crate::http) use template::{Brief, Template, Tier};
 pub(in crate::http) use time::rfc3339;
-pub(in crate::http) use why::Why;
+pub(in crate::http) use why::{Why, reason};
 pub(in crate::http) use workflow::{Run, Workflow, WorkflowBrief, WorkflowStatus};
 pub(in crate::http) use workflow_task::{
     Grant, Json, LateWorkflowResult, NewResult, NewWorkflowTask, TaskWord, WorkflowResult, WorkflowTask, run_id,

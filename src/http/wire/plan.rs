@@ -33,7 +33,6 @@ pub(in crate::http) struct Plan {
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct PlanLine {
     /// What happens.
-    #[schema(inline)]
     fate: Fate,
     /// The stage it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
