@@ -25,8 +25,6 @@ pub use access::Access;
 pub use batches::{Batch, Batches};
 pub use database::{Feed, Options, Restage, Stats};
 pub use error::{Class, Error};
-#[cfg(feature = "http")]
-pub use events::Events;
 pub use handle::{Handle, Receipt};
 pub use import::Imported;
 pub use kind::Kind;

@@ -6,7 +6,7 @@ use actix_web::HttpResponse;
 use actix_web::get;
 use actix_web::web::{Bytes, Data};
 use utoipa::OpenApi as _;
-use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::content::{Content, ContentBuilder};
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
@@ -109,14 +109,13 @@ fn sign_in(operation: &mut Operation) {
 /// Declares a body that may be left out: nothing at all is the same as `{}`.
 fn may_be_left_out(operation: &mut Operation, needs_nothing: &HashSet<String>) {
     let Some(RefOr::T(body)) = &mut operation.request_body else { return };
-    let schemas = body.content.values().map(|content| match content {
-        RefOr::T(content) => content.schema.as_ref(),
-        RefOr::Ref(_) => None,
-    });
-    if schemas
-        .into_iter()
-        .all(|schema| matches!(schema, Some(RefOr::Ref(of)) if needs_nothing.contains(&of.ref_location)))
-    {
+    let is_optional = |content: &RefOr<Content>| match content {
+        RefOr::T(content) => {
+            matches!(&content.schema, Some(RefOr::Ref(of)) if needs_nothing.contains(&of.ref_location))
+        }
+        RefOr::Ref(_) => false,
+    };
+    if body.content.values().all(is_optional) {
         body.required = Some(Required::False);
     }
 }
