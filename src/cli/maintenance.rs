@@ -10,7 +10,7 @@ use super::output::Output;
 use super::site::Site;
 use super::stop::{Outcome, Stop};
 use super::time;
-use crate::api::{BackupInfo, Error, IndexState, Position, Restage, TaskOptions, UpTo, VerifyReport};
+use crate::api::{BackupInfo, Error, IndexState, Position, Restage, UpTo, VerifyReport};
 
 /// Opens the data folder. Only what makes something in it makes it; a name that was mistyped must not.
 pub(super) async fn open(settings: &Settings, make: bool) -> Outcome<Restage> {

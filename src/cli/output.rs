@@ -214,9 +214,23 @@ impl Output {
         Ok(Some(["y", "yes"].contains(&answer.trim().to_lowercase().as_str())))
     }
 
-    /// What a command that is carried out elsewhere has for standard error, as it is.
-    pub(super) fn passed_on(&mut self, bytes: &[u8]) {
-        let _ = self.err.write_all(bytes);
+    /// What a command that is carried out elsewhere has for standard output: as it is, but for what a terminal would obey.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub(super) fn passed_on(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.width.is_none() {
+            return self.bytes(bytes);
+        }
+        self.bytes(escape::coloured(&String::from_utf8_lossy(bytes)).as_bytes())
+    }
+
+    /// The same, for standard error.
+    pub(super) fn passed_on_beside(&mut self, bytes: &[u8]) {
+        let _ = match self.audience {
+            Audience::Here(_) => self.err.write_all(escape::coloured(&String::from_utf8_lossy(bytes)).as_bytes()),
+            Audience::Nobody | Audience::Elsewhere(..) => self.err.write_all(bytes),
+        };
     }
 
     /// One line to standard error. If nobody can read that either, there is nobody to tell.

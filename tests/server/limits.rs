@@ -7,10 +7,11 @@ use reqwest::Method;
 use restage::access::Role;
 use restage::{Limits, Options, ServerOptions};
 
-use crate::wire::{Got, Wire};
+use crate::wire::{Got, Wire, new_token};
 use crate::world::{World, answered};
 
 const GET: &str = "GET /livez HTTP/1.1\r\nhost: 127.0.0.1\r\n";
+const POST: &str = "POST /v1/tokens HTTP/1.1\r\nhost: 127.0.0.1\r\n";
 
 async fn world(change: impl FnOnce(&mut Limits)) -> World {
     let mut options = ServerOptions::default();
@@ -33,18 +34,20 @@ fn status(got: Option<Got>) -> Option<u16> {
 async fn what_is_no_http_is_refused_and_ends_nothing() {
     let world = World::new().await;
     let headers: String = (0..1_000).map(|n| format!("x-{n}: y\r\n")).collect();
+    let post = |lengths: &str, body: &str| format!("{POST}{lengths}\r\n\r\n{body}").into_bytes();
+    let long = "y".repeat(200_000);
     let cases: Vec<(&str, Vec<u8>)> = vec![
-        ("both lengths", format!("POST /v1/tokens HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n").into()),
-        ("two lengths", format!("POST /v1/tokens HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd").into()),
-        ("a length that is none", format!("POST /v1/tokens HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: -1\r\n\r\n").into()),
-        ("a huge length", format!("POST /v1/tokens HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 99999999999999999999999\r\n\r\n").into()),
+        ("both lengths", post("content-length: 3\r\ntransfer-encoding: chunked", "0\r\n\r\n")),
+        ("two lengths", post("content-length: 3\r\ncontent-length: 4", "abcd")),
+        ("a length that is none", post("content-length: -1", "")),
+        ("a huge length", post("content-length: 99999999999999999999999", "")),
         ("a thousand headers", format!("{GET}{headers}\r\n").into()),
-        ("a header of 200 kB", format!("{GET}x: {}\r\n\r\n", "y".repeat(200_000)).into()),
-        ("a path of 200 kB", format!("GET /{} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n", "y".repeat(200_000)).into()),
+        ("a header of 200 kB", format!("{GET}x: {long}\r\n\r\n").into()),
+        ("a path of 200 kB", format!("GET /{long} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n").into()),
         ("no version", b"GET /livez\r\n\r\n".to_vec()),
         ("a foreign protocol", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".repeat(20)),
-        ("a NUL in a header", b"GET /livez HTTP/1.1\r\nhost: 127.0.0.1\r\nx: a\0b\r\n\r\n".to_vec()),
-        ("a folded header", b"GET /livez HTTP/1.1\r\nhost: 127.0.0.1\r\nx: a\r\n b\r\n\r\n".to_vec()),
+        ("a NUL in a header", format!("{GET}x: a\0b\r\n\r\n").into()),
+        ("a folded header", format!("{GET}x: a\r\n b\r\n\r\n").into()),
     ];
     for (name, bytes) in cases {
         let got = wait(&world, move |to| status(Wire::open(to).send(bytes).answer())).await;
@@ -106,9 +109,7 @@ async fn a_body_that_does_not_end_is_not_waited_for() {
         ("chunks without an end", "transfer-encoding: chunked", "1\r\n{\r\n"),
         ("nothing after a question", "content-length: 100\r\nexpect: 100-continue", ""),
     ] {
-        let request = format!(
-            "POST /v1/tokens HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n{length}\r\n\r\n{body}"
-        );
+        let request = new_token("127.0.0.1", &token, length, body);
         let got = wait(&world, move |to| {
             let mut wire = Wire::open(to);
             let got = wire.send(request).answer();
@@ -125,9 +126,7 @@ async fn a_body_that_does_not_end_is_not_waited_for() {
 async fn a_body_that_is_cut_short_changes_nothing() {
     let world = World::new().await;
     let token = world.token(Role::Admin).await;
-    let request = format!(
-        "POST /v1/tokens HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{{\"role\":\"read\"}}"
-    );
+    let request = new_token("127.0.0.1", &token, "content-length: 100", "{\"role\":\"read\"}");
     wait(&world, move |to| {
         Wire::open(to).send(request);
     })
@@ -142,9 +141,7 @@ async fn more_requests_than_can_be_handled_are_turned_away() {
     let world = world(|limits| limits.requests = 1).await;
     let token = world.token(Role::Admin).await;
     // One that waits for the rest of its body is under way.
-    let first = format!(
-        "POST /v1/tokens HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n"
-    );
+    let first = new_token("127.0.0.1", &token, "content-length: 15", "");
     let mut wire = wait(&world, move |to| {
         let mut wire = Wire::open(to);
         wire.send(first);

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use serde_json::json;
 
 use crate::program::{Place, Serving, said};
-use crate::wire::Wire;
+use crate::wire::{Wire, new_token};
 use crate::world::{Answered, answered, client};
 
 async fn get(serving: &Serving, path: &str) -> Answered {
@@ -121,9 +121,7 @@ async fn what_is_under_way_is_finished_before_it_ends() {
     let place = Place::new();
     let mut serving = place.serve(&[]);
     let (address, token) = (serving.address().parse().unwrap(), serving.token());
-    let head = format!(
-        "POST /v1/tokens HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n"
-    );
+    let head = new_token(serving.address(), &token, "content-length: 15", "");
     let (mut slow, mut idle) = (Wire::open(address), Wire::open(address));
     slow.send(head);
     let livez = format!("GET /livez HTTP/1.1\r\nhost: {address}\r\n\r\n");
@@ -148,9 +146,7 @@ fn what_does_not_finish_in_time_is_cut_off_and_told() {
     let mut serving = place.start(command.env("RESTAGE_SHUTDOWN_SECONDS", "2"));
     let (address, token) = (serving.address().parse().unwrap(), serving.token());
     let mut slow = Wire::open(address);
-    slow.send(format!(
-        "POST /v1/tokens HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{{"
-    ));
+    slow.send(new_token(serving.address(), &token, "content-length: 15", "{"));
     // The connection after it is answered, so the one before was taken.
     assert_eq!(
         Wire::open(address).send(format!("GET /livez HTTP/1.1\r\nhost: {address}\r\n\r\n")).answer().unwrap().status,
@@ -168,9 +164,7 @@ fn asked_twice_it_ends_at_once() {
     let mut serving = place.serve(&[]);
     let (address, token) = (serving.address().parse().unwrap(), serving.token());
     let mut slow = Wire::open(address);
-    slow.send(format!(
-        "POST /v1/tokens HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{{"
-    ));
+    slow.send(new_token(serving.address(), &token, "content-length: 15", "{"));
     assert_eq!(
         Wire::open(address).send(format!("GET /livez HTTP/1.1\r\nhost: {address}\r\n\r\n")).answer().unwrap().status,
         200

@@ -7,6 +7,12 @@ use std::time::Duration;
 /// Longest that an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A request for a new token, with these lengths and as much of its body.
+pub fn new_token(host: &str, token: &str, lengths: &str, body: &str) -> String {
+    let head = format!("POST /v1/tokens HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\n");
+    format!("{head}content-type: application/json\r\n{lengths}\r\n\r\n{body}")
+}
+
 /// A connection.
 #[derive(Debug)]
 pub struct Wire {

@@ -19,6 +19,31 @@ pub(super) fn json(text: &str) -> String {
     })
 }
 
+/// Text from another machine: it may have colours, line breaks and tabs, and nothing else that a terminal obeys.
+pub(super) fn coloured(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\x1b') {
+        let (before, escaped) = rest.split_at(at);
+        out.push_str(&block(before));
+        let colour = colour(escaped);
+        out.push_str(colour);
+        rest = &escaped[colour.len()..];
+        if colour.is_empty() {
+            out.push_str(&block("\x1b"));
+            rest = &escaped[1..];
+        }
+    }
+    out + &block(rest)
+}
+
+/// The sequence at the start of a text that changes colours; empty if it is another one.
+fn colour(text: &str) -> &str {
+    let Some(parameters) = text.strip_prefix("\x1b[") else { return "" };
+    let end = parameters.find(|c: char| !c.is_ascii_digit() && c != ';').unwrap_or(parameters.len());
+    if parameters[end..].starts_with('m') { &text[..end + 3] } else { "" }
+}
+
 fn shown(text: &str, stays: impl Fn(char) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -129,3 +129,18 @@ fn a_reader_that_went_away_is_told_from_a_failure() {
     assert!(is_closed(&io::Error::from(io::ErrorKind::BrokenPipe)));
     assert!(!is_closed(&io::Error::from(io::ErrorKind::StorageFull)));
 }
+
+#[test]
+fn what_another_machine_says_has_colours_and_moves_nothing() {
+    for (text, shown) in [
+        ("\x1b[1;31merror:\x1b[0m a\nb\tc", "\x1b[1;31merror:\x1b[0m a\nb\tc"),
+        ("\x1b[2Jx", "\\u{1b}[2Jx"),
+        ("\x1b]52;c;AAAA\x07", "\\u{1b}]52;c;AAAA\\u{7}"),
+        ("\x1b[m\x1b[1", "\x1b[m\\u{1b}[1"),
+        ("a\rb\u{202e}c\x1b", "a\\rb\\u{202e}c\\u{1b}"),
+        ("\u{9b}2J", "\\u{9b}2J"),
+        ("", ""),
+    ] {
+        assert_eq!(escape::coloured(text), shown);
+    }
+}

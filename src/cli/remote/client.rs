@@ -154,8 +154,8 @@ impl Running<'_> {
             .map_err(|error| lost(self.link, &format!("it says what is not understood here: {error}")))?;
         match frame {
             Frame::Command(id) => self.id = Some(id),
-            Frame::Out(data) => self.output.bytes(&data.0)?,
-            Frame::Err(data) => self.output.passed_on(&data.0),
+            Frame::Out(data) => self.output.passed_on(&data.0)?,
+            Frame::Err(data) => self.output.passed_on_beside(&data.0),
             Frame::Progress(far) => self.progress(far),
             Frame::Want { number, what: Want::File(name) } => self.read(number, &name),
             Frame::Want { number, what: Want::Line } => self.ask(number),

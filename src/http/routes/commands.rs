@@ -85,7 +85,7 @@ pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
 /// there. Which role it needs depends on the command. It ends when the caller goes away, as with Ctrl-C.
 #[utoipa::path(
     tag = "commands",
-    security(("token" = ["read"]), ("session" = ["read"])),
+    security(("token" = ["read"])),
     request_body = NewCommand,
     responses((status = 200, description = "What it says.", content_type = "application/x-ndjson", body = String))
 )]
@@ -129,7 +129,7 @@ async fn start_command(
 /// A file or a line of its caller's, in parts. Refused with 503 while it has not read yet what it was sent before.
 #[utoipa::path(
     tag = "commands",
-    security(("token" = ["read"]), ("session" = ["read"])),
+    security(("token" = ["read"])),
     params(("command" = String, Path, description = "The name that it gave itself.")),
     request_body = NewInput,
     responses((status = 204, description = "It is taken."))
@@ -161,7 +161,7 @@ async fn send_command_input(
 /// As Ctrl-C does where it was typed. What it still has to say is said.
 #[utoipa::path(
     tag = "commands",
-    security(("token" = ["read"]), ("session" = ["read"])),
+    security(("token" = ["read"])),
     params(("command" = String, Path, description = "The name that it gave itself.")),
     responses((status = 204, description = "It was told."))
 )]

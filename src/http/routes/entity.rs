@@ -149,17 +149,17 @@ pub(super) async fn audit<E: Served>(app: Data<App>, id: &EntityId, paging: Pagi
 pub(super) async fn undo_points<E: Served>(app: Data<App>, id: &EntityId, paging: Paging) -> Answer<Page<UndoPoint>> {
     let (handle, _) = existing::<E>(&app, id).await?;
     let view = handle.view().await?;
-    Ok(numbered(&view.undo_points, |point| point.number, paging)?.map(UndoPoint::from))
+    Ok(numbered(&view.undo_points, |point| point.number, &paging)?.map(UndoPoint::from))
 }
 
 pub(super) async fn orphans<E: Served>(app: Data<App>, id: &EntityId, paging: Paging) -> Answer<Page<Orphan>> {
     let (handle, _) = existing::<E>(&app, id).await?;
     let view = handle.view().await?;
-    Ok(numbered(&view.orphans, |orphan| orphan.number, paging)?.map(Orphan::from))
+    Ok(numbered(&view.orphans, |orphan| orphan.number, &paging)?.map(Orphan::from))
 }
 
 /// The page of a short list whose items have numbers, ascending.
-fn numbered<T>(all: &[T], number: impl Fn(&T) -> u64, paging: Paging) -> Answer<Page<&T>> {
+fn numbered<'a, T>(all: &'a [T], number: impl Fn(&T) -> u64, paging: &Paging) -> Answer<Page<&'a T>> {
     let after = paging.after_number()?;
     let rest = all.iter().filter(|item| after.is_none_or(|after| number(item) > after));
     Ok(paging.page(rest.take(paging.to_read()).collect(), |item| number(item).to_string()))
