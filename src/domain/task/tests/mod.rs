@@ -9,6 +9,7 @@ mod model;
 mod plans;
 mod prompts;
 mod running;
+mod stuck;
 mod tiers;
 mod worktree;
 

@@ -4,6 +4,7 @@ mod conversation;
 mod going_back;
 mod model;
 mod progress;
+mod stuck;
 mod template;
 
 use std::collections::{BTreeMap, HashMap};
