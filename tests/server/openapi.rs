@@ -96,7 +96,10 @@ fn no_two_forms_on_the_wire_have_the_same_name() {
     }
     /// The name that follows a derive, if it is one.
     fn form(rest: &str) -> Option<String> {
-        let rest = rest.split_once(")]\n")?.1;
+        let (more, rest) = rest.split_once(")]\n")?;
+        if more.contains('\n') {
+            return None;
+        }
         let (head, rest) = rest
             .split_once("struct ")
             .into_iter()
