@@ -61,6 +61,11 @@ pub(in crate::http) struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// The items, and the cursor of the next page.
+    pub(in crate::http) fn into_parts(self) -> (Vec<T>, Option<String>) {
+        (self.items, self.next)
+    }
+
     /// The same page, with each item made into another.
     pub(in crate::http) fn map<U>(self, make: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(make).collect(), next: self.next, link: self.link }

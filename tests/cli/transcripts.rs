@@ -12,14 +12,15 @@ fn golden() -> PathBuf {
 }
 
 /// Runs all commands of a file, and says what came of them in the file's form.
-fn played(script: &str, with_tasks: bool, served: bool) -> String {
+fn played(script: &str, of: &str, served: bool) -> String {
     let program = Program::new();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     fs::copy(source.join("data/conversation.jsonl"), program.path("long.jsonl")).unwrap();
-    let mut ids = with_tasks.then(|| {
+    if of.starts_with("task") {
         program.with_repository();
-        Ids::default()
-    });
+    }
+    // What they are depends on when things happened.
+    let mut ids = ["task", "workflow", "batch"].iter().any(|name| of.starts_with(name)).then(Ids::default);
     let mut normal = |text: &str| {
         let text = program.normal(text);
         ids.as_mut().map_or_else(|| text.clone(), |ids| ids.hidden(&text))
@@ -45,7 +46,7 @@ fn played(script: &str, with_tasks: bool, served: bool) -> String {
 fn holds(name: &str) {
     let file = golden().join(name);
     let expected = fs::read_to_string(&file).unwrap();
-    let found = played(&expected, name.starts_with("task"), false);
+    let found = played(&expected, name, false);
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&file, found).unwrap();
         return;
@@ -57,7 +58,7 @@ fn holds(name: &str) {
 #[track_caller]
 fn holds_through_a_server(name: &str) {
     let expected = without_verify(&fs::read_to_string(golden().join(name)).unwrap());
-    same(name, &played(&expected, name.starts_with("task"), true), &expected);
+    same(name, &played(&expected, name, true), &expected);
 }
 
 /// A script without the command that works on files that nobody else uses.

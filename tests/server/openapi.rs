@@ -96,8 +96,8 @@ fn no_two_forms_on_the_wire_have_the_same_name() {
     }
     /// The name that follows a derive, if it is one.
     fn form(rest: &str) -> Option<String> {
-        let (more, rest) = rest.split_once(")]\n")?;
-        if more.contains('\n') {
+        let (derived, rest) = rest.split_once(")]\n")?;
+        if derived.contains('\n') {
             return None;
         }
         let (head, rest) = rest

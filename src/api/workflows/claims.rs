@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::Workflows;
 use super::bells::Turn;
+use super::host::HOST;
 use super::lease::{LeaseOf, LeaseToken, PURPOSE};
 use super::queues::queue_id;
 use crate::api::access::Access;
@@ -58,11 +59,38 @@ pub struct Claimed {
 /// What looking for work came to.
 enum Looked {
     /// A task was granted.
-    Got(Box<Claimed>),
+    Got(Handover),
     /// There is none.
     Nothing,
     /// None was found so far.
     Enough,
+}
+
+/// A task on its way to who claimed it. Dropped on the way, it is given back.
+struct Handover {
+    claimed: Option<Box<Claimed>>,
+    workflows: Workflows,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Handover {
+    /// It arrived.
+    fn arrived(mut self) -> Option<Claimed> {
+        self.claimed.take().map(|claimed| *claimed)
+    }
+}
+
+impl Drop for Handover {
+    fn drop(&mut self) {
+        let Some(claimed) = self.claimed.take() else { return };
+        let leased = self.workflows.leased(LeaseOf::granted(&claimed.workflow, &claimed.grant)).by(HOST);
+        self.runtime.spawn(async move {
+            if let Err(error) = leased.release().await {
+                let workflow = leased.workflow();
+                tracing::info!(%workflow, %error, "a task that nobody waited for could not be given back");
+            }
+        });
+    }
 }
 
 impl Claim {
@@ -146,7 +174,7 @@ impl Workflows {
             }
             let turn = Turn::new(&bell);
             match self.looked_for(&claim).await? {
-                Looked::Got(claimed) => return Ok(Some(*claimed)),
+                Looked::Got(handover) => return Ok(handover.arrived()),
                 Looked::Nothing => turn.nothing(),
                 Looked::Enough => drop(turn),
             }
@@ -162,14 +190,8 @@ impl Workflows {
         let (answer, asked) = oneshot::channel();
         let (workflows, claim) = (self.clone(), claim.clone());
         tokio::spawn(async move {
-            let found = workflows.look_for(&claim).await;
-            if let Err(Ok(Looked::Got(claimed))) = answer.send(found) {
-                let lease = LeaseOf::granted(&claimed.workflow, &claimed.grant);
-                if let Err(error) = workflows.leased(lease).release().await {
-                    let workflow = &claimed.workflow;
-                    tracing::info!(%workflow, %error, "a task that nobody waited for could not be given back");
-                }
-            }
+            // Where nobody takes it any more, it is dropped, here or on its way.
+            let _ = answer.send(workflows.look_for(&claim).await);
         });
         asked.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
     }
@@ -187,7 +209,9 @@ impl Workflows {
                 Ok((revision, Some(grant))) => {
                     self.0.workers.got(&claim.worker, &id, &grant, self.now());
                     let token = LeaseOf::granted(&id, &grant).seal(&key);
-                    return Ok(Looked::Got(Box::new(Claimed { workflow: id, grant, token, revision })));
+                    let claimed = Some(Box::new(Claimed { workflow: id, grant, token, revision }));
+                    let (workflows, runtime) = (self.clone(), tokio::runtime::Handle::current());
+                    return Ok(Looked::Got(Handover { claimed, workflows, runtime }));
                 }
                 Ok((_, None)) => {}
                 Err(error) => match error.class() {

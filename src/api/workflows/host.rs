@@ -8,7 +8,7 @@ use crate::domain::workflow::{Command, Domain, Effect, WorkflowKind};
 use crate::engine::Owed;
 
 /// Whoever tells queues.
-const HOST: &str = "restage";
+pub(super) const HOST: &str = "restage";
 
 impl Workflows {
     /// Carries one out. Told twice, a queue knows no more than told once.

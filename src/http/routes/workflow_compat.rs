@@ -14,7 +14,7 @@ use crate::http::answer::Done;
 use crate::http::body::Body;
 use crate::http::caller::{Reader, Resetter, Writer};
 use crate::http::confirm::require_plan;
-use crate::http::page::{Page, Paging, PagingParameters};
+use crate::http::page::{Paging, PagingParameters};
 use crate::http::problem::{Answer, Problem};
 use crate::http::state::App;
 use crate::http::terms::Terms;
@@ -172,7 +172,11 @@ struct Threads {
     /// Always true.
     success: bool,
     /// The threads, by id.
-    workflows: Page<WorkflowBrief>,
+    workflows: Vec<WorkflowBrief>,
+    /// The cursor of the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    next: Option<String>,
 }
 
 /// Starts a thread.
@@ -306,7 +310,8 @@ async fn reset_thread(
     responses((status = 200, description = "The threads.", body = Threads)))]
 #[get("/workflows")]
 async fn list_threads(app: Data<App>, _: Reader, paging: Paging) -> Answer<Json<Threads>> {
-    Ok(Json(Threads { success: true, workflows: listed(&app, &paging).await.map_err(refused)? }))
+    let (workflows, next) = listed(&app, &paging).await.map_err(refused)?.into_parts();
+    Ok(Json(Threads { success: true, workflows, next }))
 }
 
 /// Begins a run of a thread.
