@@ -211,7 +211,7 @@ async fn going_back_where_there_is_nothing_to_go_back_to_is_refused() {
         (format!("{steps}/validate/reset"), json!({}), 409, "conflict"),
         (format!("{steps}/challenge/revise"), json!({}), 409, "conflict"),
         (format!("{steps}/challenge/accept"), json!({}), 409, "conflict"),
-        (format!("{steps}/challenge/reset"), json!({ "reason": long }), 422, "invalid"),
+        (format!("{steps}/challenge/reset"), json!({ "reason": long }), 422, "body"),
         (format!("{steps}/challenge/reset"), json!({ "reason": "\u{1b}[31m" }), 422, "invalid"),
         (format!("{steps}/challenge/reset"), json!({ "stage": "validate" }), 422, "body"),
         (format!("{steps}/challenge/reset"), json!({ "plan": "0123456789abcdef" }), 409, "plan_moved"),
