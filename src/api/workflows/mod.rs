@@ -14,6 +14,7 @@ mod workers;
 mod workflow;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
@@ -38,6 +39,10 @@ use crate::domain::access::AccessKind;
 use crate::domain::queue::QueueKind;
 use crate::domain::workflow::WorkflowKind;
 use crate::engine::{View, query};
+use crate::store::StoreError;
+
+/// How long until it is looked again what is owed.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// The workflows of a data folder, with their queues and workers. Cheap to clone.
 #[derive(Clone)]
@@ -107,6 +112,21 @@ impl Workflows {
             let workflows = workflows.clone();
             async move { workflows.carry_out(owed).await }
         })
+    }
+
+    /// Waits until queues were told of all the work there is. Waits for ever if nobody [serves](Self::serve).
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn told(&self) -> Result<(), Error> {
+        loop {
+            let store = self.0.kind.store();
+            let owed = tokio::task::spawn_blocking(move || query::owed::<WorkflowKind>(store.as_ref(), 1)).await;
+            if owed.unwrap_or(Err(StoreError::Closed.into()))?.is_empty() {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 
     /// Has nobody wait for work any more: the folder is being closed.

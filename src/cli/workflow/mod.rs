@@ -7,8 +7,10 @@ mod show;
 mod tasks;
 mod template;
 
-use super::args::Global;
+use std::time::Duration;
+
 use super::args::workflow::{OrphanVerb, WorkflowVerb};
+use super::args::{Does, Global};
 use super::call;
 use super::output::{Output, Tone};
 use super::site::Site;
@@ -16,6 +18,9 @@ use super::stop::{Outcome, Stop};
 use crate::api::workflow::{Status, TaskId, Workflow as State, WorkflowKind};
 use crate::api::workflows::{Workflow, Workflows};
 use crate::api::{EntityId, StageId, View};
+
+/// How long queues have to be told of work, before the folder is closed.
+const TELLING_MOST: Duration = Duration::from_secs(10);
 
 /// One call of the program about workflows.
 type Call<'a> = call::Call<'a, Workflows>;
@@ -33,15 +38,21 @@ pub(super) async fn run(verb: WorkflowVerb, global: &Global, site: &Site, output
     }
     let restage = site.open(matches!(verb, WorkflowVerb::Start(_))).await?;
     let workflows = restage.workflows()?;
-    if verb.does() != super::args::Does::Looks && !global.dry_run {
+    // Where the folder is held open, queues are told of work anyway.
+    let tells = !site.is_held() && verb.does() != Does::Looks && !global.dry_run;
+    if tells {
         workflows.serve();
     }
-    let mut call = Call { all: workflows, restage: restage.clone(), global, site, output };
+    let mut call = Call { all: workflows.clone(), restage: restage.clone(), global, site, output };
     let done = tokio::select! {
         done = Box::pin(dispatch(verb, &mut call)) => done,
         exit = site.asked_to_end() => Err(exit.map_or_else(Stop::Output, Stop::Signal)),
     };
     drop(call);
+    if tells && !matches!(done, Err(Stop::Signal(_))) {
+        // What is not told in time is told when the folder is next opened for that.
+        let _ = tokio::time::timeout(TELLING_MOST, workflows.told()).await;
+    }
     let closed = site.close(restage).await;
     done?;
     closed
