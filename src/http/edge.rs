@@ -41,10 +41,6 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
 ];
 
-/// Names the request in the log and in problems.
-#[derive(Clone, Debug)]
-pub(in crate::http) struct RequestId(pub(in crate::http) Arc<str>);
-
 /// Who sent the request, once that is known: for the log.
 #[derive(Clone, Debug)]
 pub(in crate::http) struct Who(pub(in crate::http) String);
@@ -56,7 +52,6 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     let watch = Stopwatch::start();
     let id = request_id(request.headers());
-    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let method = request.method().clone();
     let Some(app) = request.app_data::<Data<App>>().cloned() else {
         return Err(Problem::internal().into());

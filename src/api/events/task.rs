@@ -7,6 +7,7 @@ use crate::domain::Timestamp;
 use crate::domain::task::{Cause, Event, OperationKind, Problem, StageState, TaskKind};
 
 impl Tell for TaskKind {
+    #[cfg(test)]
     const TYPES: &'static [&'static str] = &[
         "created",
         "stage_changed",

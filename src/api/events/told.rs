@@ -83,7 +83,8 @@ impl Said {
 
 /// How a kind tells what happened to it.
 pub(super) trait Tell: Entity {
-    /// The types of its own events, without the kind.
+    /// The types of its own events, without the kind: what the documentation lists.
+    #[cfg(test)]
     const TYPES: &'static [&'static str];
 
     /// What one of its events says to those outside; `None` where another says it better, or it is nobody's business.
@@ -91,6 +92,7 @@ pub(super) trait Tell: Entity {
 }
 
 /// What happens to entities of every kind.
+#[cfg(test)]
 pub(super) const COMMON_TYPES: &[&str] =
     &["went_back", "undone", "undo_points_gone", "orphan_kept", "orphan_gone", "changed"];
 

@@ -7,6 +7,7 @@ use crate::domain::Timestamp;
 use crate::domain::webhook::{Event, WebhookKind};
 
 impl Tell for WebhookKind {
+    #[cfg(test)]
     const TYPES: &'static [&'static str] =
         &["created", "url_changed", "selection_changed", "secret_changed", "enabled", "disabled", "removed", "failing"];
 

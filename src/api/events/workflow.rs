@@ -7,6 +7,7 @@ use crate::domain::Timestamp;
 use crate::domain::workflow::{Event, Standing, UnderWay, WorkflowKind};
 
 impl Tell for WorkflowKind {
+    #[cfg(test)]
     const TYPES: &'static [&'static str] = &[
         "started",
         "gate_entered",

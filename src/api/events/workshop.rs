@@ -7,6 +7,7 @@ use crate::domain::Timestamp;
 use crate::domain::workshop::{Cause, Event, StepState, WorkshopKind};
 
 impl Tell for WorkshopKind {
+    #[cfg(test)]
     const TYPES: &'static [&'static str] = &[
         "created",
         "message_saved",
