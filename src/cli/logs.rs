@@ -14,7 +14,8 @@ static SET: OnceLock<Set> = OnceLock::new();
 /// Shows warnings and errors, or what `RUST_LOG` asks for.
 pub(super) fn start() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // A log that can't be written is let go: saying so on the same stream would only panic.
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
     // Refused only if the program that embeds this has its own already.
     if super::output::errors_are_seen() {
         let logs = logs.with_target(false).with_filter_reloading();
