@@ -76,7 +76,7 @@ impl Connection {
     pub(crate) async fn listen(&mut self, path: &str) -> Result<()> {
         let request = format!("GET {path} HTTP/1.1\r\n{}\r\n", self.headers);
         self.stream.get_mut().write_all(request.as_bytes()).await?;
-        while self.next_line().await? != "" {}
+        while !self.next_line().await?.is_empty() {}
         Ok(())
     }
 

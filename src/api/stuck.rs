@@ -21,6 +21,9 @@ const READ_MOST: usize = 100;
 /// A queue with work that nobody asks for; queues are none of the kinds that a person works with.
 const QUEUE: &str = "queue";
 
+/// What of an entity does not go on by itself, as its kind has it.
+type Rule<S> = fn(&S, &EntityId, &[LateWork], Timestamp, Duration) -> Vec<Stuck>;
+
 /// Where to look for what does not go on by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StuckQuery {
@@ -129,7 +132,7 @@ impl Search<'_> {
     async fn entities<E: Entity>(
         &mut self,
         kind: &Kind<E>,
-        stuck: fn(&E::State, &EntityId, &[LateWork], Timestamp, Duration) -> Vec<Stuck>,
+        stuck: Rule<E::State>,
     ) -> Result<(), Error> {
         let Some(mut after) = self.begin(E::KIND) else { return Ok(()) };
         loop {

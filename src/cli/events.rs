@@ -54,7 +54,7 @@ async fn kept(args: &EventsArgs, restage: &Restage, admin: bool, output: &mut Ou
         match tokio::time::timeout(LOOK_AGAIN, stream.next()).await {
             Ok(Ok(told)) => {
                 for told in told.iter().filter(|told| told.offset.position() <= end) {
-                    show(serde_json::from_str(&told.json).unwrap_or_default(), output)?;
+                    show(&serde_json::from_str(&told.json).unwrap_or_default(), output)?;
                 }
             }
             Ok(Err(error)) => match error.store() {
@@ -135,7 +135,7 @@ async fn one_connection(
             let seen = id.or_else(|| last.clone());
             match event.as_deref() {
                 _ if data.is_empty() => {}
-                None => show(serde_json::from_str(&data).unwrap_or_default(), output)?,
+                None => show(&serde_json::from_str(&data).unwrap_or_default(), output)?,
                 Some("reset") => {
                     let from = seen.as_deref().unwrap_or_default();
                     let text =
@@ -151,7 +151,7 @@ async fn one_connection(
 }
 
 /// One event.
-fn show(event: Value, output: &mut Output) -> Outcome {
+fn show(event: &Value, output: &mut Output) -> Outcome {
     let text = |_| {
         let of = |name: &str| event.get(name).and_then(Value::as_str).map(line).unwrap_or_default();
         let mut text = format!("{}  {}  {}  {}/{}", of("position"), of("at"), of("type"), of("kind"), of("id"));

@@ -166,7 +166,8 @@ async fn a_body_of_another_type_or_encoding_is_refused() {
     made(&user, "w1").await;
     let body = "{\"reason\":\"x\"}";
     let utf_16: Vec<u8> = body.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let types: &[(&[(&str, &str)], &[u8], u16)] = &[
+    type Sent<'a> = (&'a [(&'a str, &'a str)], &'a [u8], u16);
+    let types: &[Sent<'_>] = &[
         (&[], body.as_bytes(), 415),
         (&[("content-type", "text/plain")], body.as_bytes(), 415),
         (&[("content-type", "application/x-www-form-urlencoded")], body.as_bytes(), 415),

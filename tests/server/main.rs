@@ -1,7 +1,7 @@
 //! The server as its clients see it: over HTTP, on a socket of its own, on a real folder.
 
 #![cfg(all(feature = "cli", feature = "http"))]
-#![expect(clippy::unwrap_used, reason = "a test that can't set up fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't set up fails")]
 
 mod auth;
 mod bad_input;

@@ -85,8 +85,8 @@ pub(super) async fn task(workflow: &Workflow, id: &TaskId) -> Result<StoredTask,
     let found = looked_up(workflow, move |reader| {
         let Some(outline) = reader.outline(wanted.lane.gate) else { return Ok(None) };
         let (task, result) = (task_path(&wanted), result_path(&wanted));
-        let Some(bytes) = reader.one(&outline.id, task)? else { return Ok(None) };
-        let result = reader.one(&outline.results, result)?;
+        let Some(bytes) = reader.one(&outline.id, &task)? else { return Ok(None) };
+        let result = reader.one(&outline.results, &result)?;
         reader.stored(wanted, &bytes, result.as_deref())
     });
     found.await?.ok_or_else(|| not_found.into())
@@ -146,9 +146,9 @@ impl Reader<'_> {
         query::content::<WorkflowKind>(self.store, self.id, stage, layers, range)
     }
 
-    fn one(&self, stage: &StageId, path: Vec<u8>) -> Result<Option<Vec<u8>>, Failure> {
-        let page = self.page(stage, &PageRange { prefix: path.clone(), after: None, most: 1 })?;
-        Ok(page.into_iter().find(|(found, _)| *found == path).map(|(_, bytes)| bytes))
+    fn one(&self, stage: &StageId, path: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
+        let page = self.page(stage, &PageRange { prefix: path.to_vec(), after: None, most: 1 })?;
+        Ok(page.into_iter().find(|(found, _)| found == path).map(|(_, bytes)| bytes))
     }
 
     fn tasks(&self, filter: &TaskFilter, after: Option<&TaskId>, most: usize) -> Result<Found<StoredTask>, Failure> {

@@ -58,7 +58,7 @@ fn hand_in(
             attempt: Some(entry.attempt),
             at: turn.input.now,
         };
-        land(turn, &gate, id, stored, None)?;
+        land(turn, &gate, id, &stored, None)?;
         return Ok(Outcome::Landed);
     }
     let entry = UnderWay { lease: None, failed_claim: Some(claim), ..entry };
@@ -126,7 +126,7 @@ fn land(
     turn: &mut Turn<'_>,
     outline: &GateOutline,
     id: &TaskId,
-    stored: StoredResult,
+    stored: &StoredResult,
     earlier: Option<&StoredResult>,
 ) -> Result<(), Rejection> {
     if turn.state.under_way.contains_key(id) {
@@ -171,7 +171,7 @@ fn adopt(turn: &mut Turn<'_>, id: &TaskId, gate: &StageId, result: &TaskResult) 
         Some(TaskStanding::Over | TaskStanding::UnderWay(_)) | None => {}
     }
     let stored = StoredResult { result: shortened(result), claim: None, attempt: None, at: turn.input.now };
-    land(turn, &outline, id, stored, earlier.as_ref())?;
+    land(turn, &outline, id, &stored, earlier.as_ref())?;
     turn.decision.reply = Reply::Finished(Outcome::Landed);
     let verb = Verb::new("adopt", Some(outline.id), vec![outline.results], lines);
     turn.decision.verb = Some(Verb { rests_on: Some(rests_on), ..verb });
