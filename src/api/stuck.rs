@@ -129,11 +129,7 @@ impl Search<'_> {
         !enough
     }
 
-    async fn entities<E: Entity>(
-        &mut self,
-        kind: &Kind<E>,
-        stuck: Rule<E::State>,
-    ) -> Result<(), Error> {
+    async fn entities<E: Entity>(&mut self, kind: &Kind<E>, stuck: Rule<E::State>) -> Result<(), Error> {
         let Some(mut after) = self.begin(E::KIND) else { return Ok(()) };
         loop {
             let ids = kind.list(after.as_ref(), READ_MOST).await?;

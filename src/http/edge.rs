@@ -69,7 +69,7 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
         }
     };
     let handled = AssertUnwindSafe(next.call(request)).catch_unwind().await;
-    under_way.end();
+    drop(under_way);
     let answer = match handled {
         Ok(Ok(answer)) if is_plain_error(answer.response()) => {
             let problem = problem_of(answer.response());
@@ -103,26 +103,14 @@ impl UnderWay {
         if before < app.options.limits.requests {
             return Ok(entered);
         }
-        entered.end();
         let busy = Problem::unavailable("busy", "the server has too much to do");
         Err(busy.hint("wait a moment and ask again"))
     }
 }
 
-impl UnderWay {
-    /// It was answered.
-    fn end(mut self) {
-        if let Some(requests) = self.0.take() {
-            requests.under_way.fetch_sub(1, Ordering::AcqRel);
-        }
-    }
-}
-
 impl Drop for UnderWay {
-    /// It was not.
     fn drop(&mut self) {
         if let Some(requests) = self.0.take() {
-            requests.given_up.fetch_add(1, Ordering::AcqRel);
             requests.under_way.fetch_sub(1, Ordering::AcqRel);
         }
     }

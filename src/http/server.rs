@@ -58,6 +58,9 @@ pub enum StopError {
     Io(#[from] io::Error),
 }
 
+/// So long before requests are cut off it is looked how many there are.
+const LAST_LOOK: Duration = Duration::from_millis(50);
+
 /// A server that serves.
 #[derive(Debug)]
 pub struct RunningServer {
@@ -157,13 +160,19 @@ impl RunningServer {
     /// What was still under way then was cut off.
     pub async fn stop(mut self) -> Result<(), StopError> {
         self.app.life.enter(Phase::Stopping);
-        let before = self.app.requests.given_up.load(Ordering::Acquire);
-        self.handle.stop(true).await;
+        let within = self.app.options.limits.shutdown;
+        let mut stopping = std::pin::pin!(self.handle.stop(true));
+        // Looked at before they are cut off: when their futures are dropped is not told.
+        let requests = tokio::select! {
+            () = &mut stopping => 0,
+            () = tokio::time::sleep(within.saturating_sub(LAST_LOOK)) => {
+                let under_way = self.app.requests.under_way.load(Ordering::Acquire);
+                stopping.await;
+                under_way
+            }
+        };
         self.ended().await?;
-        match self.app.requests.given_up.load(Ordering::Acquire) - before {
-            0 => Ok(()),
-            requests => Err(StopError::UnderWay { requests, within: self.app.options.limits.shutdown }),
-        }
+        if requests == 0 { Ok(()) } else { Err(StopError::UnderWay { requests, within }) }
     }
 
     /// Ends it at once, whatever is under way.

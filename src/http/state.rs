@@ -94,8 +94,6 @@ impl App {
 pub(in crate::http) struct Requests {
     /// Those that are being handled.
     pub(in crate::http) under_way: AtomicUsize,
-    /// Those that were given up before they were answered: by the server at its end, or because the caller went away.
-    pub(in crate::http) given_up: AtomicUsize,
 }
 
 /// Where webhooks may be sent to.

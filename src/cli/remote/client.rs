@@ -19,7 +19,7 @@ use crate::cli::args::{Command, Settings};
 use crate::cli::exit::Exit;
 use crate::cli::link::Link;
 use crate::cli::output::{Output, Progress, terminal, typed_line};
-use crate::cli::signals;
+use crate::cli::signals::EndSignals;
 use crate::cli::stop::{Outcome, Stop};
 
 /// Longest line that a server may send.
@@ -82,6 +82,7 @@ pub(in crate::cli) async fn forward(link: &Link, line: Line, output: &mut Output
         "folder": line.folder,
         "terminal": terminal(),
     });
+    let mut signals = EndSignals::new()?;
     let response = link.send(link.request(Method::POST, "/v1/commands").json(&request)).await?;
     let (answers, to_send) = mpsc::channel(PARTS_READ_MAX);
     let mut running =
@@ -105,7 +106,7 @@ pub(in crate::cli) async fn forward(link: &Link, line: Line, output: &mut Output
                 Some(Err(error)) => return Err(lost(link, &error.to_string())),
                 None => return Err(lost(link, "the connection was closed")),
             },
-            exit = signals::asked_to_end() => running.interrupt(exit?).await?,
+            exit = signals.next() => running.interrupt(exit).await?,
             refused = &mut sending, if !sent => {
                 sent = true;
                 refused?;

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use super::args::{WorkerRunArgs, WorkerVerb};
 use super::link::Link;
 use super::output::{Output, line};
-use super::signals;
+use super::signals::EndSignals;
 use super::stop::{Outcome, Stop};
 
 /// Most things to be said that wait.
@@ -87,11 +87,12 @@ async fn take_and_work(args: WorkerRunArgs, link: Link, output: &mut Output) -> 
         Ok::<_, Stop>(())
     };
     let asked = async {
-        signals::asked_to_end().await?;
+        let mut signals = EndSignals::new()?;
+        signals.next().await;
         phase.send_replace(Phase::Finishing);
         tokio::select! {
             () = tokio::time::sleep(args.grace) => {}
-            exit = signals::asked_to_end() => drop(exit?),
+            _ = signals.next() => {}
         }
         phase.send_replace(Phase::Ending);
         std::future::pending::<Outcome>().await

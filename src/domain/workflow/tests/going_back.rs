@@ -2,8 +2,11 @@
 
 use super::*;
 
+/// Where a workflow stands, and how it comes to stand there.
+type Standings = Vec<(&'static str, fn() -> World)>;
+
 /// A workflow that stands somewhere, with something of every kind in it.
-fn standings() -> Vec<(&'static str, fn() -> World)> {
+fn standings() -> Standings {
     vec![
         ("nobody ran it", World::new),
         ("tasks were added by hand", || {

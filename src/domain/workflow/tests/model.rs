@@ -412,7 +412,7 @@ impl Model {
         now.approved
             .extend(saved.approved.iter().filter(|(gate, _)| is_in(**gate)).map(|(gate, of)| (*gate, of.clone())));
         let is_passed = |gate: u16| gate < if is_in(gate) { saved.passed } else { now.passed };
-        now.passed = (0..GATES).take_while(|gate| is_passed(*gate)).count() as u16;
+        now.passed = (0..GATES).find(|gate| !is_passed(*gate)).unwrap_or(GATES);
         let same = saved.run.filter(|was| now.run.is_some_and(|run| run.0 == was.0));
         match same {
             Some(was) => {
