@@ -127,7 +127,7 @@ impl Lane {
 
     /// With what an earlier state had handed out; what was added since is still there.
     pub(super) fn handed_out_as(&self, saved: Option<&Self>) -> Self {
-        let next = saved.map_or(self.first, |saved| saved.next).clamp(self.first, self.next);
+        let next = saved.map_or(self.first, |saved| saved.next).clamp(self.first, self.end);
         let over = saved.map(|saved| saved.over.clone()).unwrap_or_default();
         let mut lane =
             Self { next, over: over.into_iter().filter(|number| self.has(*number)).collect(), ..self.clone() };
@@ -232,6 +232,9 @@ mod tests {
         now.pass_over(3);
         let back = now.handed_out_as(Some(&saved));
         assert_eq!((back.head(), back.tasks(), back.ahead()), (Some(1), 3, 3));
+        // The undo of the undo.
+        let forth = back.handed_out_as(Some(&now));
+        assert_eq!((forth.head(), forth.ahead(), forth.over), (Some(2), 1, now.over.clone()));
         now.clear();
         assert_eq!(now.handed_out_as(Some(&saved)).head(), None);
     }

@@ -167,7 +167,8 @@ fn every_reset_can_be_undone_and_the_undo_too() {
                 assert_eq!(tasks(&forth.workflow), tasks(&went_back.workflow), "{case}");
                 assert_eq!(forth.workflow, given_back(&went_back.workflow, &forth.workflow), "{case}");
                 world.ok(RUN);
-                assert!(matches!(world.status(), Status::Running | Status::Waiting | Status::Blocked), "{case}");
+                let results_make_it_whole = !clear_tasks && !clear_results && world.status() == Status::Completed;
+                assert!(world.workflow().is_running() || results_make_it_whole, "{case}");
             }
         }
     }
@@ -365,7 +366,7 @@ fn an_undo_that_would_put_newer_work_aside_needs_a_plan_that_says_so() {
     let told: BTreeSet<String> = plan.lines.iter().map(|line| format!("{line:?}")).collect();
     assert_eq!(told.len(), plan.lines.len(), "each is told once");
     world.with_token(Ask::Undo(None), plan.token).unwrap();
-    assert_eq!((world.workflow().gate, world.results(0).len(), world.status()), (1, 3, Status::Stopped));
+    assert_eq!((world.workflow().gate, world.results(0).len(), world.status()), (1, 3, Status::Pending));
     world.ok(RUN);
     assert_eq!(world.claim("qa").id, task_id("1-qa-5-1"), "what was handed out before is there, and not twice");
     assert_eq!(world.workflow().tasks_of(1), 1);

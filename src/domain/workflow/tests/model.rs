@@ -279,7 +279,7 @@ impl Model {
             1 => text("done otherwise"),
             2 => failed(true),
             3 => failed(false),
-            _ => scored(0.1),
+            _ => TaskResult { safety_score: Some(0.1), ..text("not safe") },
         };
         let before = self.world.seen();
         let human = before.workflow.under_way.get(&grant.id).is_some_and(|entry| entry.human);
@@ -290,7 +290,9 @@ impl Model {
             assert_eq!(self.world.seen(), before, "who was followed changes nothing");
             let landed = self.sketch.results.get(&grant.id) == Some(&result.result);
             match outcome {
-                Ok(Reply::Finished(Outcome::AlreadyLanded)) => assert!(landed && how < 2),
+                Ok(Reply::Finished(Outcome::AlreadyLanded)) => {
+                    assert!(landed && result.status == ResultStatus::Completed)
+                }
                 Ok(Reply::Finished(told)) => assert!(how >= 2 && told != Outcome::Landed),
                 Ok(other) => panic!("no answer to a result: {other:?}"),
                 Err(Rejection::Stale { orphan, .. } | Rejection::Superseded { orphan, .. }) => {
