@@ -103,7 +103,7 @@ impl Server {
             .keep_alive(limits.keep_alive)
             .client_request_timeout(limits.head_time)
             .max_connections(limits.connections_per_worker)
-            .shutdown_timeout(limits.shutdown.as_secs().max(1))
+            .shutdown_timeout(whole_seconds(limits.shutdown).as_secs())
             .tcp_nodelay(true)
             .disable_signals();
         let server = match &certificate {
@@ -160,7 +160,7 @@ impl RunningServer {
     /// What was still under way then was cut off.
     pub async fn stop(mut self) -> Result<(), StopError> {
         self.app.life.enter(Phase::Stopping);
-        let within = self.app.options.limits.shutdown;
+        let within = whole_seconds(self.app.options.limits.shutdown);
         let mut stopping = std::pin::pin!(self.handle.stop(true));
         // Looked at before they are cut off: when their futures are dropped is not told.
         let requests = tokio::select! {
@@ -183,6 +183,11 @@ impl RunningServer {
             tracing::warn!(%error, "the server did not end well");
         }
     }
+}
+
+/// What requests under way are given when the server stops: it counts in whole seconds.
+fn whole_seconds(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs().max(1))
 }
 
 /// Keeps figures from piling up, until the server stops.
