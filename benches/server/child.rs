@@ -24,7 +24,6 @@ impl Server {
         let made = Command::new(PROGRAM)
             .args(["token", "create", "--role", "admin", "--label", "bench", "--data"])
             .arg(data)
-            .stderr(Stdio::inherit())
             .output()?;
         let token = String::from_utf8(made.stdout)?.trim().to_owned();
         let mut child = Command::new(PROGRAM)

@@ -18,6 +18,8 @@ use crate::load::{Durable, Sample};
 
 const LOOKS_MOST: usize = 200;
 const LOOK: Duration = Duration::from_millis(50);
+/// `pgbench` counts the time that connecting takes.
+const PGBENCH_SECONDS_LEAST: u64 = 3;
 
 /// A program that is ended when this is dropped.
 #[derive(Debug)]
@@ -208,7 +210,7 @@ impl Postgres {
 
     /// What `pgbench` sees with so many clients.
     pub(crate) async fn sample(&self, callers: usize, time: Duration) -> Result<Sample> {
-        let seconds = time.as_secs().max(1).to_string();
+        let seconds = time.as_secs().max(PGBENCH_SECONDS_LEAST).to_string();
         let mut bench = self.client("pgbench");
         bench.args(["-n", "-M", "prepared", "-j", "1", "-c", &callers.to_string(), "-T", &seconds, "-f"]);
         bench.arg(self.dir.join("script.sql")).arg("postgres");
