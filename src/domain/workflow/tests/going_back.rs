@@ -2,8 +2,10 @@
 
 use super::*;
 
-/// A workflow that stands somewhere, with something of every kind in it.
-fn standings() -> Vec<(&'static str, fn() -> World)> {
+type Standings = Vec<(&'static str, fn() -> World)>;
+
+/// Workflows that stand somewhere, with something of every kind in them.
+fn standings() -> Standings {
     vec![
         ("nobody ran it", World::new),
         ("tasks were added by hand", || {

@@ -291,7 +291,7 @@ impl Model {
             let landed = self.sketch.results.get(&grant.id) == Some(&result.result);
             match outcome {
                 Ok(Reply::Finished(Outcome::AlreadyLanded)) => {
-                    assert!(landed && result.status == ResultStatus::Completed)
+                    assert!(landed && result.status == ResultStatus::Completed);
                 }
                 Ok(Reply::Finished(told)) => assert!(how >= 2 && told != Outcome::Landed),
                 Ok(other) => panic!("no answer to a result: {other:?}"),
@@ -414,7 +414,7 @@ impl Model {
         now.approved
             .extend(saved.approved.iter().filter(|(gate, _)| is_in(**gate)).map(|(gate, of)| (*gate, of.clone())));
         let is_passed = |gate: u16| gate < if is_in(gate) { saved.passed } else { now.passed };
-        now.passed = (0..GATES).take_while(|gate| is_passed(*gate)).count() as u16;
+        now.passed = (0..GATES).find(|gate| !is_passed(*gate)).unwrap_or(GATES);
         let same = saved.run.filter(|was| now.run.is_some_and(|run| run.0 == was.0));
         match same {
             Some(was) => {

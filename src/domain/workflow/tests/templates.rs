@@ -66,7 +66,7 @@ fn what_is_no_template_is_refused_by_name_and_place() {
     let head = "name='t'\ntitle='T'\n";
     let task = |rest: &str| format!("{head}{gate}[[gates.tasks]]\ndomain='fe'\ntitle='x'\n{rest}");
     let cases = [
-        (format!("{head}"), "missing field `gates`"),
+        (head.to_owned(), "missing field `gates`"),
         (format!("{head}gates=[]"), "it has no gates"),
         (format!("{head}colour='red'\n{gate}"), "line 3: unknown field `colour`"),
         (format!("{head}{gate}who='me'"), "unknown field `who`"),
