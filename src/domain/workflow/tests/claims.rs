@@ -166,6 +166,18 @@ fn a_tick_for_nothing_changes_nothing() {
 }
 
 #[test]
+fn a_timer_that_fires_before_its_time_is_set_again() {
+    let mut world = World::running();
+    let grant = world.claim("be");
+    let due = world.workflow().next_due().unwrap();
+    world.harness.set_now(Timestamp::from_millis(due.as_millis() - 3_600_000));
+    world.ask(Ask::Timer { key: "leases".into(), due }).unwrap();
+    assert_eq!(world.entry(&grant.id).standing, Standing::Leased);
+    world.pass(3_601);
+    assert!(matches!(world.entry(&grant.id).standing, Standing::Waiting(_)));
+}
+
+#[test]
 fn no_more_are_granted_than_may_be_under_way_but_those_that_are_may_be_claimed() {
     let mut world = World::new();
     world.add(vec![new_task("fe", 5); 1_000]);

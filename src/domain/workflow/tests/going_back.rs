@@ -2,10 +2,9 @@
 
 use super::*;
 
-/// Where a workflow stands, and how it comes to stand there.
 type Standings = Vec<(&'static str, fn() -> World)>;
 
-/// A workflow that stands somewhere, with something of every kind in it.
+/// Workflows that stand somewhere, with something of every kind in them.
 fn standings() -> Standings {
     vec![
         ("nobody ran it", World::new),

@@ -291,7 +291,7 @@ impl Model {
             let landed = self.sketch.results.get(&grant.id) == Some(&result.result);
             match outcome {
                 Ok(Reply::Finished(Outcome::AlreadyLanded)) => {
-                    assert!(landed && result.status == ResultStatus::Completed)
+                    assert!(landed && result.status == ResultStatus::Completed);
                 }
                 Ok(Reply::Finished(told)) => assert!(how >= 2 && told != Outcome::Landed),
                 Ok(other) => panic!("no answer to a result: {other:?}"),
