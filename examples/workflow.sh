@@ -41,11 +41,11 @@ say "The server, and a browser that is signed in by its link"
 "$program" serve --listen 127.0.0.1:0 > serve.out 2> serve.log &
 server=$!
 pids+=("$server")
-for _ in $(seq 300); do [ "$(wc -l < serve.out)" -ge 2 ] && break; sleep 0.1; done
+for _ in $(seq 300); do [ "$(grep -c . serve.out 2>/dev/null || true)" = 2 ] && break; sleep 0.1; done
 url=$(head -1 serve.out)
 link=$(grep -o 'http[^ ]*link=[^ ]*' serve.out)
-curl -sS -o /dev/null -c jar "$link"
-curl -sS -o /dev/null -c jar -b jar -X POST -H "Origin: $url" "$link"
+curl -sS "$link" | grep -q '<button autofocus>Sign in</button>'
+curl -sS -o /dev/null -c jar -H "Origin: $url" --data-urlencode "link=${link#*link=}" "$url/sign-in"
 answer=$(curl -sS -b jar "$url/v1/me")
 echo "< $answer"
 holds '"role":"admin"'
@@ -59,7 +59,7 @@ ask POST /v1/workflows/checkout/tasks '{"tasks": [
 holds 0-fe-5-4
 
 say "Four workers: two do their work, one is killed, one is paused for longer than its lease"
-work late 'cat > late.task; while [ ! -e go ]; do sleep 0.1; done; echo "{\"page\": \"late, but good\"}"'
+work late 'cat > late.task; while [ ! -e go ]; do sleep 0.1; done; echo "{\"page\": \"late, but good\"}"; touch late.done'
 late=$last
 until_there late.task
 work doomed 'cat > doomed.task; sleep 600'
@@ -86,6 +86,7 @@ ask GET /workflow/checkout/status
 
 say "The late worker goes on: its result changes nothing, is kept, and taken in by a person"
 touch go
+until_there late.done
 kill -CONT "$late"
 wait "$late" || true
 cat late.log
