@@ -105,4 +105,4 @@ holds '"verb":"reset"'
 holds '"verb":"adopt"'
 kill -TERM "$server"
 wait "$server"
-"$program" verify
+"$program" verify --deep
