@@ -55,6 +55,8 @@ pub struct CommandLine {
     pub from: String,
     /// What they may do.
     pub role: Role,
+    /// Whether what goes back is done only when its plan was seen: `--yes` says nothing then.
+    pub confirm: bool,
     /// The folder it was typed in, if that is on this machine.
     pub folder: Option<PathBuf>,
     /// What the standard streams are there.

@@ -194,6 +194,8 @@ impl<E: Entity> EntityActor<E> {
         if matches!(&outcome, Err(Failure::Rejected(Rejection::Stale { .. } | Rejection::Superseded { .. }))) {
             self.kind.counters.fences_hit.fetch_add(1, Ordering::Relaxed);
         }
+        // Before anybody is answered, so that figures have what they were told.
+        self.count_drafts();
         match commit {
             Some(commit) => self.send(commit, move |stored| {
                 drop(permit);
@@ -208,7 +210,6 @@ impl<E: Entity> EntityActor<E> {
                 answer(reply, result);
             })),
         }
-        self.count_drafts();
         self.watch_drafts(ctx);
     }
 

@@ -184,3 +184,17 @@ fn a_server_that_stops_ends_what_is_asked_of_it() {
     assert_eq!(Ran::of(import).code, Some(6));
     drop(input);
 }
+
+#[test]
+fn a_server_that_wants_plans_to_be_seen_takes_no_yes_for_one() {
+    let program = garden();
+    fs::write(program.data().join("server.toml"), "confirm = true\n").unwrap();
+    let server = program.serve();
+    let reset = |more: &[&'static str]| [&["workshop", "reset", "garden", "challenge"], more].concat();
+    program.refused(&reset(&["--yes"]), 2, "usage");
+    let plan: serde_json::Value = serde_json::from_str(&program.done(&reset(&["--dry-run", "--json"]))).unwrap();
+    let token = plan["token"].as_str().unwrap();
+    let planned = [&reset(&["--plan"])[..], &[token]].concat();
+    program.done(&planned);
+    server.end();
+}

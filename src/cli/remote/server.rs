@@ -75,7 +75,8 @@ impl CommandServer {
         };
         let crate::http::Terminal { width, coloured, coloured_errors, is_seen, asks } = line.terminal;
         let terminal = Terminal { width, coloured, coloured_errors, is_seen, asks };
-        let Cli { global, command } = cli;
+        let Cli { mut global, command } = cli;
+        global.yes &= !line.confirm;
         let mut output = Output::elsewhere(session, &terminal, global.json, global.quiet);
         let settings = Settings { data: self.data.clone(), by: line.by };
         let site =

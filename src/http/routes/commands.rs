@@ -116,6 +116,7 @@ async fn start_command(
         by: by.filter(|_| is_local).unwrap_or_else(|| caller.name.clone()),
         from: caller.from.clone(),
         role: caller.role,
+        confirm: app.options.confirm,
         folder: folder.filter(|_| is_local),
         terminal,
     };
