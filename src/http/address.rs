@@ -104,10 +104,13 @@ pub(in crate::http) struct NameAt {
     pub(in crate::http) name: String,
 }
 
+/// The largest number there can be: what the document calls an integer of 64 bits has a sign.
+const NUMBER_MAX: u64 = i64::MAX as u64;
+
 /// A number in its one form: digits, without leading zeros.
 pub(in crate::http) fn number<'de, D: Deserializer<'de>>(text: D) -> Result<u64, D::Error> {
     let text = String::deserialize(text)?;
-    let number = text.parse().ok().filter(|number: &u64| number.to_string() == text);
+    let number = text.parse().ok().filter(|number: &u64| number.to_string() == text && *number <= NUMBER_MAX);
     number.ok_or_else(|| D::Error::custom("it is no number"))
 }
 

@@ -69,6 +69,7 @@ pub struct CommandLine {
 pub struct Terminal {
     /// Columns, where people see what is answered.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 65_535)]
     pub width: Option<u16>,
     /// Whether what is answered may have colours.
     #[serde(default)]

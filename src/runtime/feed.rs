@@ -54,6 +54,7 @@ impl Feed {
     ///
     /// # Errors
     /// As of [`next`](Self::next).
+    #[cfg(feature = "http")]
     pub async fn batch(&mut self) -> Result<(Vec<Committed>, Position), AskError> {
         if self.read.is_empty() {
             self.wait().await?;

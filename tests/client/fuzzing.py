@@ -20,10 +20,16 @@ def without(document: dict) -> dict:
             operation["parameters"] = [one for one in parameters if (one["in"], one["name"]) != ("query", "cursor")]
             body = operation.get("requestBody", {}).get("content", {"application/json": {}})
             endless = "text/event-stream" in operation["responses"].get("200", {}).get("content", {})
-            if endless or "application/json" not in body:
+            if "application/json" not in body:
+                # All of its path: what is left out of the document there would be taken for undeclared.
+                item.clear()
+                break
+            if endless:
                 del item[method]
         if not METHODS & item.keys():
             del document["paths"][path]
+    # Nothing is waited for longer than a request may take.
+    document["components"]["schemas"]["NewClaim"]["properties"]["wait_seconds"]["maximum"] = 1
     return document
 
 

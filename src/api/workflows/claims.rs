@@ -156,7 +156,7 @@ impl Claim {
 impl Workflows {
     /// Grants a task to a worker; waits for one if there is none. Answers with nothing if there was none until then.
     ///
-    /// Dropped before it is answered, it leaves nothing behind.
+    /// Dropped before it is answered, what was granted is given back; where even that fails, its lease ends by itself.
     ///
     /// # Errors
     /// A value that can't be; the store's; workflows that are too busy; the folder is closed meanwhile.

@@ -26,6 +26,7 @@ pub use queues::{Depth, Queue};
 pub use workers::{Held, Worker};
 pub use workflow::{Reset, Workflow};
 
+#[cfg(feature = "http")]
 pub(crate) use claims::{LEASE_DEFAULT, WAIT_MAX};
 
 use bells::Bells;

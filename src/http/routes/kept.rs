@@ -122,7 +122,6 @@ struct AuditParams {
     #[param(max_length = 100)]
     by: Option<String>,
     /// Only this verb.
-    #[param(max_length = 64)]
     verb: Option<String>,
     /// Only from this time on.
     #[param(format = DateTime)]
