@@ -10,9 +10,13 @@ import sys
 METHODS = {"get", "post", "put", "patch", "delete"}
 # Members that exclude each other, which a schema of each can't say.
 EITHER_OR = {"/v1/tasks/{id}/diff", "/v1/commands/{command}/input"}
+# What waits for up to a minute, as it is asked to.
+LONG_POLLS = ["/v1/queues/{queue}/claims"]
 
 
 def without(document: dict) -> dict:
+    for path in LONG_POLLS:
+        del document["paths"][path]
     for path, item in list(document["paths"].items()):
         for method in METHODS & item.keys():
             operation = item[method]
@@ -28,8 +32,6 @@ def without(document: dict) -> dict:
                 del item[method]
         if not METHODS & item.keys():
             del document["paths"][path]
-    # Nothing is waited for longer than a request may take.
-    document["components"]["schemas"]["NewClaim"]["properties"]["wait_seconds"]["maximum"] = 1
     return document
 
 
