@@ -5,7 +5,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 program=$(realpath "${1:-"$here/../../target/debug/restage"}")
 work=${2:-$(mktemp -d)}
-seconds=${RESTAGE_FUZZ_SECONDS:-150}    # schemathesis' own time, beside its fixed phases
+seconds=${RESTAGE_FUZZ_SECONDS:-40}    # schemathesis' own time, beside its fixed phases
 mkdir -p "$work"
 cd "$work"
 
