@@ -113,13 +113,10 @@ async fn undo_points_of<E: Served>(
 #[into_params(parameter_in = Query)]
 struct AuditParams {
     /// Only of entities of this kind.
-    #[param(max_length = 64)]
     kind: Option<String>,
     /// Only of entities of this id.
-    #[param(max_length = 64)]
     id: Option<String>,
     /// Only what this one asked for.
-    #[param(max_length = 100)]
     by: Option<String>,
     /// Only this verb.
     verb: Option<String>,

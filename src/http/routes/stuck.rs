@@ -25,7 +25,6 @@ pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
 #[into_params(parameter_in = Query)]
 struct StuckParams {
     /// Only in `task`, `workflow`, `workshop` or `queue`.
-    #[param(max_length = 64)]
     kind: Option<String>,
     /// What may yet go on is given so much time.
     #[serde(default, deserialize_with = "optional_number")]
