@@ -24,7 +24,9 @@ pub(super) fn release(turn: &mut Turn<'_>, id: &TaskId) -> Result<(), Rejection>
     let why = turn.input.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     let problem = cut(&format!("it was released by {}{why}", turn.input.by), SENTENCE_BYTES_MAX);
     let (standing, since) = (Standing::Queued, turn.input.now);
-    turn.set_task(id, Some(UnderWay { standing, since, lease: None, problem: Some(problem), ..entry }));
+    // An attempt that was called off says nothing about the task: it does not count.
+    let attempt = entry.attempt.saturating_sub(1);
+    turn.set_task(id, Some(UnderWay { standing, since, attempt, lease: None, problem: Some(problem), ..entry }));
     Ok(())
 }
 
