@@ -333,14 +333,19 @@ impl Restage {
     pub fn new_id(&self, kind: &str, seed: Option<&str>) -> Result<EntityId, Error> {
         let bytes = match seed {
             Some(seed) => Digest::of(format!("{kind}\0{seed}").as_bytes()).0,
-            None => {
-                let folder = self.path.clone().unwrap_or_default();
-                let random = random_id().map_err(|error| StoreError::io("getting random bytes for", &folder, error))?;
-                Digest::of(&random).0
-            }
+            None => Digest::of(&self.random()?).0,
         };
         let digits: String = bytes.iter().take(NEW_ID_BYTES).map(|byte| format!("{byte:02x}")).collect();
         Ok(EntityId::new(format!("{kind}-{digits}"))?)
+    }
+
+    /// Bytes that nobody can guess.
+    ///
+    /// # Errors
+    /// The system has none to give.
+    pub(crate) fn random(&self) -> Result<[u8; 16], Error> {
+        let folder = self.path.clone().unwrap_or_default();
+        Ok(random_id().map_err(|error| StoreError::io("getting random bytes for", &folder, error))?)
     }
 
     /// Everything committed after a position, in order, and then what comes.
