@@ -137,7 +137,7 @@ function linesOf(plan) {
   }
   if (plan.drafts > 0) parts.push(element("p", {}, `${plan.drafts} unsaved drafts are written down first.`));
   if (plan.undo_until) {
-    const until = element("time", { datetime: plan.undo_until }, plan.undo_until);
+    const until = element("time", { datetime: plan.undo_until, "data-as": "date" }, plan.undo_until);
     parts.push(element("p", { class: "undo" }, "It can be undone until ", until, "."));
   } else parts.push(element("p", { class: "undo bad" }, "It can't be undone."));
   return parts;
