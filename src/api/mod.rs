@@ -11,6 +11,7 @@ mod examples;
 mod handle;
 mod import;
 mod kind;
+mod live;
 mod maintenance;
 mod stuck;
 #[cfg(feature = "tasks")]
@@ -32,6 +33,7 @@ pub use examples::{Example, Examples, LoadedExample};
 pub use handle::{Handle, Receipt};
 pub use import::Imported;
 pub use kind::Kind;
+pub use live::{Live, LiveStream, LiveText};
 pub use maintenance::Unsound;
 pub use stuck::{StuckAfter, StuckAt, StuckPage, StuckQuery};
 #[cfg(feature = "tasks")]
