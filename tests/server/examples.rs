@@ -2,13 +2,12 @@
 
 use restage::access::Role;
 
-use crate::user::User;
 use crate::world::World;
 
 #[tokio::test]
 async fn each_example_is_made_once_and_found_where_the_answer_says() {
     let world = World::new().await;
-    let writer = User::new(&world, Role::Write).await;
+    let writer = world.user(Role::Write).await;
     for kind in ["workshop", "task", "workflow"] {
         let path = format!("/v1/examples/{kind}");
         let made = writer.post(&path, serde_json::json!({})).await;

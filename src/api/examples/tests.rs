@@ -86,7 +86,7 @@ async fn the_task_waits_to_be_approved_on_a_repository_of_its_own() {
 #[tokio::test]
 async fn an_agent_that_somebody_configured_is_not_run() {
     let (_folder, restage) = opened().await;
-    let agents = "default = \"mine\"\n[agents.mine]\ncommand = [\"false\"]\n";
+    let agents = "[agents.mine]\ncommand = [\"false\"]\n[stages]\ndefault = \"mine\"\n";
     let agents = crate::agents::AgentConfig::read(agents, std::path::Path::new("agents.toml")).unwrap();
     let tasks = restage.tasks(TaskOptions::default().agents(agents)).unwrap();
     let loaded = restage.examples().load(Example::Task).await.unwrap();

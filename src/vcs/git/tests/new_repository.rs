@@ -24,7 +24,8 @@ fn a_repository_is_made_with_its_commits_and_tasks_can_work_in_it() {
     git_in(&root, &["fsck", "--strict", "--no-progress"]);
     let facts = vcs().probe(&root).unwrap();
     assert_eq!((facts.base.as_str(), facts.notes), ("main", Vec::new()));
-    let beside: Vec<_> = fs::read_dir(root.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let beside: Vec<_> =
+        fs::read_dir(root.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(beside, ["app"]);
 }
 
