@@ -328,6 +328,17 @@ impl Restage {
         Ok(done.unwrap_or(Err(StoreError::Closed.into()))?)
     }
 
+    /// Audit entries of all entities, from the newest on, after one of them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn latest_audits(&self, after: Option<&Audit>, most: usize) -> Result<Vec<Audit>, Error> {
+        let store = Arc::clone(self.runtime.store());
+        let after = after.map(|last| (last.at, (last.kind.clone(), last.id.clone(), last.revision)));
+        let done = tokio::task::spawn_blocking(move || query::latest_audits(store.as_ref(), after, most)).await;
+        Ok(done.unwrap_or(Err(StoreError::Closed.into()))?)
+    }
+
     /// An id for something that is to be made. With a seed, such as an idempotency key and the name of who gave it, always
     /// the same, so that asking again makes no second one.
     ///
