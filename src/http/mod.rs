@@ -22,6 +22,9 @@ mod state;
 mod streams;
 mod terms;
 mod tls;
+mod web {
+    pub(super) mod text;
+}
 mod wire;
 
 pub use commands::{CommandError, CommandInput, CommandLine, CommandPart, Commands, Lines, Terminal};
