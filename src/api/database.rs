@@ -13,6 +13,7 @@ use super::error::Error;
 #[cfg(feature = "http")]
 use super::events::Events;
 use super::kind::Kind;
+use super::live::Live;
 #[cfg(feature = "tasks")]
 use super::tasks::{TaskOptions, Tasks};
 #[cfg(feature = "http")]
@@ -171,6 +172,7 @@ pub struct Restage {
     folder: Option<Arc<FolderStore>>,
     access: Arc<OnceCell<Access>>,
     workflows: Arc<OnceLock<Workflows>>,
+    live: Live,
     #[cfg(feature = "tasks")]
     tasks: Arc<OnceLock<Tasks>>,
     #[cfg(feature = "http")]
@@ -232,6 +234,7 @@ impl Restage {
             path,
             access: Arc::default(),
             workflows: Arc::default(),
+            live: Live::default(),
             #[cfg(feature = "tasks")]
             tasks: Arc::default(),
             #[cfg(feature = "http")]
@@ -333,19 +336,29 @@ impl Restage {
     pub fn new_id(&self, kind: &str, seed: Option<&str>) -> Result<EntityId, Error> {
         let bytes = match seed {
             Some(seed) => Digest::of(format!("{kind}\0{seed}").as_bytes()).0,
-            None => {
-                let folder = self.path.clone().unwrap_or_default();
-                let random = random_id().map_err(|error| StoreError::io("getting random bytes for", &folder, error))?;
-                Digest::of(&random).0
-            }
+            None => Digest::of(&self.random()?).0,
         };
         let digits: String = bytes.iter().take(NEW_ID_BYTES).map(|byte| format!("{byte:02x}")).collect();
         Ok(EntityId::new(format!("{kind}-{digits}"))?)
     }
 
+    /// Bytes that nobody can guess.
+    ///
+    /// # Errors
+    /// The system has none to give.
+    pub(crate) fn random(&self) -> Result<[u8; 16], Error> {
+        let folder = self.path.clone().unwrap_or_default();
+        Ok(random_id().map_err(|error| StoreError::io("getting random bytes for", &folder, error))?)
+    }
+
     /// Everything committed after a position, in order, and then what comes.
     pub fn feed(&self, after: Position) -> Feed {
         Feed(self.runtime.feed(after))
+    }
+
+    /// What is being said at this moment, before it is durable.
+    pub fn live(&self) -> &Live {
+        &self.live
     }
 
     /// What happens to all entities, as events of a stable vocabulary, from any offset on. Read once for all who follow.

@@ -30,7 +30,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::problem::{Answer, Problem};
 use super::state::App;
-use super::{docs, health, metrics, openapi, pages};
+use super::{docs, health, metrics, openapi, web};
+
+pub(in crate::http) use client::CLIENT;
 
 /// Everything the server answers to. Routes are tried in this order, so what is asked most comes first.
 pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
@@ -59,7 +61,7 @@ pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
     config.configure(metrics::routes);
     config.configure(openapi::routes);
     config.configure(docs::routes);
-    config.configure(pages::routes);
+    config.configure(web::routes);
 }
 
 /// Answers what no route takes.
