@@ -2,10 +2,12 @@
 //! programs use, asked by a few scripts.
 
 mod assets;
+mod graph;
 mod html;
 mod marks;
 mod shell;
 mod sign_in;
+mod text;
 mod when;
 
 use actix_web::web;
