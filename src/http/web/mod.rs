@@ -2,8 +2,12 @@
 //! programs use, asked by a few scripts.
 
 mod assets;
+mod begin;
 mod graph;
+mod home;
 mod html;
+mod item;
+mod lists;
 mod marks;
 mod shell;
 mod sign_in;
@@ -18,4 +22,6 @@ pub(in crate::http) use html::{MEDIA_TYPE, fault, is_page};
 pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
     config.route("/assets/{digest}/{file:.+}", web::get().to(assets::file));
     config.configure(sign_in::routes);
+    config.configure(home::routes);
+    config.configure(lists::routes);
 }
