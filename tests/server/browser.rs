@@ -235,7 +235,7 @@ async fn every_answer_tells_the_browser_to_be_careful() {
         let policy = answer.headers["content-security-policy"].to_str().unwrap();
         assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
         assert_eq!(answer.headers["x-content-type-options"], "nosniff", "{path}");
-        assert_eq!(answer.headers["referrer-policy"], "no-referrer", "{path}");
+        assert_eq!(answer.headers["referrer-policy"], "same-origin", "{path}");
         assert!(answer.headers.contains_key("cache-control"), "{path}");
     }
     for page in ["/", "/sign-in?link=%22%3E%3Cscript%3Ealert(1)%3C/script%3E"] {
