@@ -2,10 +2,12 @@
 //! programs use, asked by a few scripts.
 
 mod assets;
+mod board;
 mod html;
 mod marks;
 mod shell;
 mod sign_in;
+mod task;
 mod when;
 
 use actix_web::web;
@@ -15,5 +17,5 @@ pub(in crate::http) use html::{MEDIA_TYPE, fault, is_page};
 
 pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
     config.route("/assets/{digest}/{file:.+}", web::get().to(assets::file));
-    config.configure(sign_in::routes);
+    config.configure(sign_in::routes).configure(board::routes).configure(task::routes);
 }
