@@ -8,6 +8,7 @@ mod marks;
 mod shell;
 mod sign_in;
 mod task;
+mod text;
 mod when;
 
 use actix_web::web;
