@@ -320,7 +320,8 @@ impl Restage {
         };
         let clock = Arc::clone(self.runtime.clock());
         let vcs = Arc::new(Git::new(Limits::default(), move || clock.now().as_millis().div_euclid(1_000)));
-        let tasks = Tasks::new(self.kind()?, self.kind()?, vcs, id.to_string(), &folder, agents);
+        let live = self.live.clone();
+        let tasks = Tasks::new(self.kind()?, self.kind()?, vcs, id.to_string(), &folder, agents, live);
         Ok(self.tasks.get_or_init(|| tasks).clone())
     }
 

@@ -3,6 +3,7 @@
 
 mod assets;
 mod begin;
+mod board;
 mod graph;
 mod home;
 mod html;
@@ -11,6 +12,7 @@ mod lists;
 mod marks;
 mod shell;
 mod sign_in;
+mod task;
 mod text;
 mod when;
 
@@ -24,4 +26,5 @@ pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
     config.configure(sign_in::routes);
     config.configure(home::routes);
     config.configure(lists::routes);
+    config.configure(sign_in::routes).configure(board::routes).configure(task::routes);
 }
