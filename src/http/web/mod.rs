@@ -6,6 +6,7 @@ mod html;
 mod marks;
 mod shell;
 mod sign_in;
+mod text;
 mod when;
 
 use actix_web::web;
