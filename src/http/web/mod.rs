@@ -3,11 +3,15 @@
 
 mod assets;
 mod html;
+mod late;
 mod marks;
+mod queues;
 mod shell;
 mod sign_in;
+mod stuck;
 mod text;
 mod when;
+mod workflow;
 
 use actix_web::web;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -17,4 +21,5 @@ pub(in crate::http) use html::{MEDIA_TYPE, fault, is_page};
 pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
     config.route("/assets/{digest}/{file:.+}", web::get().to(assets::file));
     config.configure(sign_in::routes);
+    config.configure(workflow::routes).configure(late::routes).configure(stuck::routes).configure(queues::routes);
 }

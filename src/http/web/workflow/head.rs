@@ -21,77 +21,77 @@ pub(in crate::http::web) enum Tab {
 /// What stands over every page of a workflow.
 #[derive(Debug)]
 pub(in crate::http::web) struct Head {
-    pub(super) id: String,
-    pub(super) title: Safe,
-    pub(super) story: Safe,
-    pub(super) mark: Mark,
+    pub(in crate::http::web) id: String,
+    pub(in crate::http::web) title: Safe,
+    pub(in crate::http::web) story: Safe,
+    pub(in crate::http::web) mark: Mark,
     /// Where it stands, in words.
-    pub(super) standing: String,
-    pub(super) phase: Safe,
-    pub(super) error: Option<Safe>,
-    pub(super) run: Option<Run>,
-    pub(super) can_run: bool,
-    pub(super) can_stop: bool,
+    pub(in crate::http::web) standing: String,
+    pub(in crate::http::web) phase: Safe,
+    pub(in crate::http::web) error: Option<Safe>,
+    pub(in crate::http::web) run: Option<Run>,
+    pub(in crate::http::web) can_run: bool,
+    pub(in crate::http::web) can_stop: bool,
     /// The person's word that it waits for.
-    pub(super) word: Option<Word>,
-    pub(super) undo: Option<Undo>,
+    pub(in crate::http::web) word: Option<Word>,
+    pub(in crate::http::web) undo: Option<Undo>,
     /// The gates that it can go back to.
-    pub(super) behind: Vec<Place>,
+    pub(in crate::http::web) behind: Vec<Place>,
     /// The gates that a run can go to.
-    pub(super) ahead: Vec<Place>,
-    pub(super) tabs: Vec<Link>,
+    pub(in crate::http::web) ahead: Vec<Place>,
+    pub(in crate::http::web) tabs: Vec<Link>,
 }
 
 /// The last run.
 #[derive(Debug)]
-pub(super) struct Run {
-    pub(super) number: u64,
-    pub(super) mark: Mark,
-    pub(super) by: Safe,
-    pub(super) until: Option<String>,
-    pub(super) started_at: When,
-    pub(super) ended_at: Option<When>,
+pub(in crate::http::web) struct Run {
+    pub(in crate::http::web) number: u64,
+    pub(in crate::http::web) mark: Mark,
+    pub(in crate::http::web) by: Safe,
+    pub(in crate::http::web) until: Option<String>,
+    pub(in crate::http::web) started_at: When,
+    pub(in crate::http::web) ended_at: Option<When>,
 }
 
 /// A person's word that is waited for.
 #[derive(Debug)]
-pub(super) struct Word {
-    pub(super) gate: String,
-    pub(super) name: Safe,
-    pub(super) place: u16,
-    pub(super) results: u64,
+pub(in crate::http::web) struct Word {
+    pub(in crate::http::web) gate: String,
+    pub(in crate::http::web) name: Safe,
+    pub(in crate::http::web) place: u16,
+    pub(in crate::http::web) results: u64,
     /// What approving asks for: the gate, and the results that are seen now.
-    pub(super) body: String,
+    pub(in crate::http::web) body: String,
 }
 
 /// What can be taken back next.
 #[derive(Debug)]
-pub(super) struct Undo {
-    pub(super) what: String,
-    pub(super) body: String,
-    pub(super) by: Safe,
-    pub(super) at: When,
-    pub(super) until: When,
+pub(in crate::http::web) struct Undo {
+    pub(in crate::http::web) what: String,
+    pub(in crate::http::web) body: String,
+    pub(in crate::http::web) by: Safe,
+    pub(in crate::http::web) at: When,
+    pub(in crate::http::web) until: When,
 }
 
 /// A gate that can be chosen.
 #[derive(Debug)]
-pub(super) struct Place {
-    pub(super) place: u16,
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) is_current: bool,
+pub(in crate::http::web) struct Place {
+    pub(in crate::http::web) place: u16,
+    pub(in crate::http::web) id: String,
+    pub(in crate::http::web) name: String,
+    pub(in crate::http::web) is_current: bool,
 }
 
 /// A link to a part.
 #[derive(Debug)]
-pub(super) struct Link {
-    pub(super) href: String,
-    pub(super) label: &'static str,
-    pub(super) count: String,
-    pub(super) is_here: bool,
+pub(in crate::http::web) struct Link {
+    pub(in crate::http::web) href: String,
+    pub(in crate::http::web) label: &'static str,
+    pub(in crate::http::web) count: String,
+    pub(in crate::http::web) is_here: bool,
     /// Whether somebody should look.
-    pub(super) calls: bool,
+    pub(in crate::http::web) calls: bool,
 }
 
 impl Head {
@@ -129,7 +129,7 @@ impl Head {
     }
 
     /// Whether a run can be told where to stop.
-    pub(super) fn can_run_until(&self) -> bool {
+    pub(in crate::http::web) fn can_run_until(&self) -> bool {
         self.can_run && self.ahead.len() > 1
     }
 }

@@ -11,7 +11,7 @@ use actix_web::web;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 pub(super) use head::{Head, Tab};
-pub(super) use results::Outcome;
+pub(super) use results::{Outcome, readable, took};
 pub(super) use workers::Seen;
 
 /// The style sheet of these pages.

@@ -140,7 +140,7 @@ pub(in crate::http::web) fn readable(json: &str) -> String {
 }
 
 /// How long something took.
-fn took(ms: u64) -> String {
+pub(in crate::http::web) fn took(ms: u64) -> String {
     let seconds = ms / 1_000;
     match seconds {
         0 => format!("{ms} ms"),
