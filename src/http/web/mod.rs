@@ -8,13 +8,17 @@ mod graph;
 mod home;
 mod html;
 mod item;
+mod late;
 mod lists;
 mod marks;
+mod queues;
 mod shell;
 mod sign_in;
+mod stuck;
 mod task;
 mod text;
 mod when;
+mod workflow;
 
 use actix_web::web;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -27,4 +31,5 @@ pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
     config.configure(home::routes);
     config.configure(lists::routes);
     config.configure(sign_in::routes).configure(board::routes).configure(task::routes);
+    config.configure(workflow::routes).configure(late::routes).configure(stuck::routes).configure(queues::routes);
 }
