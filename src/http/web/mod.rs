@@ -6,7 +6,9 @@ mod html;
 mod marks;
 mod shell;
 mod sign_in;
+mod text;
 mod when;
+mod workshop;
 
 use actix_web::web;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -16,4 +18,5 @@ pub(in crate::http) use html::{MEDIA_TYPE, fault, is_page};
 pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
     config.route("/assets/{digest}/{file:.+}", web::get().to(assets::file));
     config.configure(sign_in::routes);
+    config.configure(workshop::routes);
 }
