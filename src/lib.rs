@@ -21,8 +21,8 @@ pub use agents::{AgentConfig, AgentError};
 #[cfg(feature = "http")]
 pub use api::events;
 pub use api::{
-    Access, Class, Error, Feed, Handle, Imported, Kind, Options, Progress, Receipt, Restage, Stats, Unsound, WentBack,
-    Workshop, Workshops,
+    Access, Class, Error, Feed, Handle, Imported, Kind, Live, LiveStream, LiveText, Options, Progress, Receipt,
+    Restage, Stats, Unsound, WentBack, Workshop, Workshops,
 };
 pub use api::{Batch, Batches, StuckAfter, StuckAt, StuckPage, StuckQuery, Workflow, Workflows};
 #[cfg(feature = "tasks")]

@@ -13,6 +13,7 @@ use super::error::Error;
 #[cfg(feature = "http")]
 use super::events::Events;
 use super::kind::Kind;
+use super::live::Live;
 #[cfg(feature = "tasks")]
 use super::tasks::{TaskOptions, Tasks};
 #[cfg(feature = "http")]
@@ -171,6 +172,7 @@ pub struct Restage {
     folder: Option<Arc<FolderStore>>,
     access: Arc<OnceCell<Access>>,
     workflows: Arc<OnceLock<Workflows>>,
+    live: Live,
     #[cfg(feature = "tasks")]
     tasks: Arc<OnceLock<Tasks>>,
     #[cfg(feature = "http")]
@@ -232,6 +234,7 @@ impl Restage {
             path,
             access: Arc::default(),
             workflows: Arc::default(),
+            live: Live::default(),
             #[cfg(feature = "tasks")]
             tasks: Arc::default(),
             #[cfg(feature = "http")]
@@ -351,6 +354,11 @@ impl Restage {
     /// Everything committed after a position, in order, and then what comes.
     pub fn feed(&self, after: Position) -> Feed {
         Feed(self.runtime.feed(after))
+    }
+
+    /// What is being said at this moment, before it is durable.
+    pub fn live(&self) -> &Live {
+        &self.live
     }
 
     /// What happens to all entities, as events of a stable vocabulary, from any offset on. Read once for all who follow.

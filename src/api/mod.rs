@@ -9,6 +9,7 @@ pub mod events;
 mod handle;
 mod import;
 mod kind;
+mod live;
 mod maintenance;
 mod stuck;
 #[cfg(feature = "tasks")]
@@ -28,6 +29,7 @@ pub use error::{Class, Error};
 pub use handle::{Handle, Receipt};
 pub use import::Imported;
 pub use kind::Kind;
+pub use live::{Live, LiveStream, LiveText};
 pub use maintenance::Unsound;
 pub use stuck::{StuckAfter, StuckAt, StuckPage, StuckQuery};
 #[cfg(feature = "tasks")]

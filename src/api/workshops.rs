@@ -219,6 +219,27 @@ impl Workshop {
         saved(self.handle.send(Command::Edit { stage, generation, session, message }).await?)
     }
 
+    /// Saves what a person said, durably, and has the facilitator answer it. Asked again with the same message, an answer that
+    /// came to nothing is tried again.
+    ///
+    /// # Errors
+    /// A message that is not a person's finished one, another conversation of the step that is being answered, a workshop
+    /// that is paused, and as of [`save`](Self::save).
+    pub async fn ask(&self, step: &StageId, message: Message) -> Result<Receipt<Vec<(String, Outcome)>>, Error> {
+        let (stage, generation, session) = (step.clone(), self.generation, self.session.clone());
+        let message = self.signed(message);
+        saved(self.handle.send(Command::Ask { stage, generation, session, message }).await?)
+    }
+
+    /// Has the facilitator make the artifact of a step from its conversation.
+    ///
+    /// # Errors
+    /// A step in which nothing was said, a workshop that is paused, and as of [`save`](Self::save).
+    pub async fn extract(&self, step: &StageId) -> Result<Receipt<()>, Error> {
+        let command = Command::Extract { stage: step.clone(), generation: self.generation };
+        Ok(self.handle.send(command).await?.map(|_| ()))
+    }
+
     /// Commits pending messages.
     ///
     /// # Errors

@@ -32,7 +32,8 @@ const ALWAYS: [&str; 4] = ["/livez", "/readyz", "/version", "/metrics"];
 /// What an answer says of itself to a browser, unless its handler said otherwise.
 const HEADERS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
+    // With `no-referrer` browsers say `Origin: null` for the forms of our own pages.
+    (header::REFERRER_POLICY, "same-origin"),
     (
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",

@@ -70,3 +70,17 @@ test("it ends when it is told to", { timeout: 60_000 }, async () => {
   const told = take(restage.events({ signal: ends.signal, onConnection: (is) => is && ends.abort() }), 1);
   assert.deepEqual(await told, []);
 });
+
+test("what is being said and not saved yet comes where it is asked for, and moves no position", { timeout: 60_000 }, async () => {
+  const asked = [];
+  const said = { kind: "workshop", id: "w", stage: "challenge", generation: 1, name: "reply", text: "Good\nmo", finished: false };
+  const blocks = ["id: 7.1\n\n", `event: live\ndata: ${JSON.stringify(said)}\n\n`, 'event: reset\nid: 9.1\ndata: {"position":"9.1"}\n\n'];
+  const scripted = async (address) => {
+    asked.push(address);
+    return new Response(new Blob(blocks).stream());
+  };
+  const [live, reset] = await take(new Restage({ url, token, fetch: scripted }).events({ id: "w", live: true }), 2);
+  assert.deepEqual(live, { type: "live", ...said });
+  assert.deepEqual(reset, { type: "reset", position: "9.1" });
+  assert.match(asked[0], /\?id=w&live=true$/);
+});

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Method, RequestBuilder};
 use restage::access::Role;
-use restage::{Options, ServerOptions};
+use restage::{EntityId, Generation, LiveText, Options, ServerOptions, StageId};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -368,4 +368,38 @@ async fn across_a_crash_nothing_is_missing_and_nothing_comes_twice() {
     let expected: Vec<u64> = std::iter::once(1).chain(1..=*revisions.last().unwrap()).collect();
     assert_eq!(revisions, expected);
     tokio::task::spawn_blocking(move || serving.stop()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_being_said_comes_in_between_to_those_who_ask_for_it() {
+    let world = World::new().await;
+    let token = world.token(Role::Write).await;
+    let path = "/v1/events?live=true&kind=workshop&id=w";
+    let (mut following, _) = Following::begin(world.ask_as(&token, Method::GET, path)).await;
+    let (mut without, _) = Following::begin(world.ask_as(&token, Method::GET, "/v1/events")).await;
+    let said = |id: &str, text: &str| LiveText {
+        kind: "workshop".into(),
+        id: EntityId::new(id).unwrap(),
+        stage: StageId::new("challenge").unwrap(),
+        generation: Generation(1),
+        name: "reply".into(),
+        text: text.into(),
+        skipped: 0,
+        finished: false,
+    };
+    world.restage.live().publish(said("other", "not asked for"));
+    world.restage.live().publish(said("w", "Good\nmorning"));
+    let live = following.take(1).await.remove(0);
+    assert_eq!((live.event.as_deref(), live.id.as_ref()), (Some("live"), None));
+    let wanted = json!({ "kind": "workshop", "id": "w", "stage": "challenge", "generation": 1, "name": "reply",
+        "text": "Good\nmorning", "finished": false });
+    assert_eq!(live.data, Some(wanted));
+    create(world.ask_as(&token, Method::POST, "/v1/workshops"), "w").await;
+    assert_eq!(types(&following.take(2).await), ["workshop.created", "workshop.step_began"]);
+    assert_eq!(types(&without.take(2).await), ["workshop.created", "workshop.step_began"], "and nothing live");
+    for wrong in ["live=1", "live=true&live=true"] {
+        let refused = answered(world.ask_as(&token, Method::GET, &format!("/v1/events?{wrong}"))).await;
+        assert_eq!(refused.status, 400, "{}", refused.text);
+    }
+    world.end().await;
 }

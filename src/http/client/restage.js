@@ -113,21 +113,23 @@ export class Restage {
 
   /**
    * Everything that happens, as it happens, for as long as somebody asks for the next: after a break it goes on where it
-   * was. An event of type `reset` says that events are missing: read the present state, then go on.
+   * was. An event of type `reset` says that events are missing: read the present state, then go on. One of type `live` has
+   * what is being said and not saved yet, where that is asked for.
    *
    * @param {object} [options]
    * @param {string} [options.after] the position to go on after; by default what comes from now on
    * @param {string | string[]} [options.kind] @param {string | string[]} [options.id]
-   * @param {string | string[]} [options.type]
+   * @param {string | string[]} [options.type] @param {boolean} [options.live]
    * @param {AbortSignal} [options.signal] ends it
    * @param {(connected: boolean) => void} [options.onConnection]
    * @returns {AsyncGenerator<any, void, void>}
    */
-  async *events({ after, kind, id, type, signal, onConnection = () => {} } = {}) {
+  async *events({ after, kind, id, type, live, signal, onConnection = () => {} } = {}) {
     const query = new URLSearchParams();
     for (const [name, values] of Object.entries({ kind, id, type })) {
       for (const value of [values ?? []].flat()) query.append(name, value);
     }
+    if (live) query.append("live", "true");
     let last = after;
     for (let failed = 0; !signal?.aborted; ) {
       const cut = new AbortController();
@@ -143,6 +145,7 @@ export class Restage {
           last = item.id ?? last;
           if (item.event === "bye") break;
           if (item.event === "reset") yield { type: "reset", position: last };
+          else if (item.event === "live") yield { type: "live", ...JSON.parse(item.data) };
           else if (item.data) yield JSON.parse(item.data);
         }
       } catch (error) {

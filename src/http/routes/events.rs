@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::{self, ContentEncoding};
@@ -13,7 +14,7 @@ use tokio::time::Interval;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::api::events::{EventStream, Filter, Offset, Told};
-use crate::api::{Stopwatch, access};
+use crate::api::{LiveStream, LiveText, Stopwatch, access};
 use crate::http::auth;
 use crate::http::caller::Reader;
 use crate::http::problem::{Answer, Problem};
@@ -38,7 +39,8 @@ pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
 /// Server-sent events, in order, of everything that is committed: nothing that a crash could take back. The `id` of each
 /// is its offset; the stream goes on after the one in `Last-Event-ID` or `after`, without a gap and without repeating any.
 /// When the log no longer has what comes after it, or never had it, an event named `reset` says from where the stream goes
-/// on: read the present state then. An event named `bye` says that the server stops. Who reads nothing for 10 s is let go.
+/// on: read the present state then. An event named `bye` says that the server stops. Where `live` is asked for, events named
+/// `live`, without an `id`, bring what is being said and not saved yet; of each text the newest there is. Who reads nothing for 10 s is let go.
 /// Events about tokens and webhooks are for admins.
 #[utoipa::path(
     tag = "events",
@@ -48,6 +50,7 @@ pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
         ("kind" = Option<Vec<String>>, Query, description = "Only events of these kinds of entities.", max_items = 64),
         ("id" = Option<Vec<String>>, Query, description = "Only events of entities with these ids.", max_items = 64),
         ("type" = Option<Vec<String>>, Query, description = "Only events of these types.", max_items = 64),
+        ("live" = Option<bool>, Query, description = "Also what is being said and not saved yet."),
         ("Last-Event-ID" = Option<String>, Header, description = "The offset to go on after; goes before `after`."),
     ),
     responses((
@@ -78,8 +81,10 @@ async fn follow_events(app: Data<App>, caller: Reader, request: HttpRequest) -> 
         let life = app.life.clone();
         Box::pin(async move { life.stopping().await })
     };
+    let live = asked.live.then(|| app.restage.live().subscribe(&asked.filter.selection));
     let following = Following {
         stream,
+        live,
         filter: asked.filter,
         first: Some(first),
         stopping,
@@ -105,6 +110,8 @@ struct Asked {
     /// Where to go on; `None` for an offset that is none of ours.
     after: Option<Offset>,
     filter: Filter,
+    /// Whether they also want what is not saved yet.
+    live: bool,
 }
 
 impl Asked {
@@ -113,7 +120,7 @@ impl Asked {
         let pairs = Query::<Vec<(String, String)>>::from_query(request.query_string());
         let pairs = pairs.map_err(|_| refused("the query can't be read".into()))?.into_inner();
         let mut filter = Filter { admin, ..Filter::default() };
-        let mut after: Option<Option<Offset>> = None;
+        let (mut after, mut live): (Option<Option<Offset>>, Option<bool>) = (None, None);
         let events = request.app_data::<Data<App>>().ok_or_else(Problem::internal)?.restage.events();
         for (name, value) in pairs {
             match name.as_str() {
@@ -121,11 +128,13 @@ impl Asked {
                 "id" => drop(filter.selection.ids.insert(value)),
                 "type" => drop(filter.selection.types.insert(value)),
                 "after" if after.is_some() => return Err(refused("after is there twice".into())),
+                "live" if live.is_some() => return Err(refused("live is there twice".into())),
+                "live" => live = Some(value.parse().map_err(|_| refused("live is neither true nor false".into()))?),
                 "after" if value == "now" => after = Some(Some(events.now())),
                 "after" => after = Some(Some(value.parse().map_err(crate::api::Error::from)?)),
                 other => {
                     return Err(refused(format!(
-                        "{other:?} is no parameter of this: they are after, kind, id and type"
+                        "{other:?} is no parameter of this: they are after, kind, id, type and live"
                     )));
                 }
             }
@@ -136,13 +145,15 @@ impl Asked {
         if let Some(last) = request.headers().get(LAST_EVENT_ID) {
             after = Some(last.to_str().ok().and_then(|text| text.parse().ok()));
         }
-        Ok(Self { after: after.unwrap_or_else(|| Some(events.now())), filter })
+        Ok(Self { after: after.unwrap_or_else(|| Some(events.now())), filter, live: live.unwrap_or_default() })
     }
 }
 
 /// One who follows, from chunk to chunk. Nothing is read ahead of what they take.
 struct Following {
     stream: EventStream,
+    /// What is not saved yet, for those who want it.
+    live: Option<LiveStream>,
     filter: Filter,
     first: Option<String>,
     stopping: Pin<Box<dyn Future<Output = ()>>>,
@@ -191,6 +202,7 @@ impl Following {
                     Err(error) if error.code() == "gone" => self.go_on_from_now(),
                     Err(_) => Some(self.bye()),
                 },
+                said = said(&mut self.live) => return Some(spoken(&said)),
             }
         }
     }
@@ -213,6 +225,14 @@ impl Following {
     }
 }
 
+/// What is said next; nothing ever for those who don't want it.
+async fn said(live: &mut Option<LiveStream>) -> Vec<Arc<LiveText>> {
+    match live {
+        Some(live) => live.next().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// What comes first, at once: whoever follows knows that they do, and from where.
 fn opening(offset: Offset) -> String {
     format!("retry: {RETRY_MS}\nid: {offset}\n\n")
@@ -227,7 +247,7 @@ fn reset(offset: Offset) -> String {
     format!("event: reset\nid: {offset}\ndata: {{\"position\":\"{offset}\"}}\n\n")
 }
 
-fn shown(told: &[std::sync::Arc<Told>]) -> String {
+fn shown(told: &[Arc<Told>]) -> String {
     let bytes = told.iter().map(|told| told.json.len() + 40).sum();
     let mut text = String::with_capacity(bytes);
     for told in told {
@@ -235,4 +255,10 @@ fn shown(told: &[std::sync::Arc<Told>]) -> String {
         let _ = write!(text, "id: {}\ndata: {}\n\n", told.offset, told.json);
     }
     text
+}
+
+/// What is being said. It has no offset: it is not what happened, and whoever comes again goes on after what did.
+fn spoken(said: &[Arc<LiveText>]) -> String {
+    let json = said.iter().filter_map(|text| serde_json::to_string(text.as_ref()).ok());
+    json.map(|json| format!("event: live\ndata: {json}\n\n")).collect()
 }

@@ -6,6 +6,7 @@ mod client;
 mod commands;
 mod entity;
 mod events;
+mod facilitator;
 mod kept;
 mod queues;
 mod repositories;
@@ -41,6 +42,7 @@ pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
     config.configure(workflow_tasks::routes);
     config.configure(workflows::routes);
     config.configure(workshops::routes);
+    config.configure(facilitator::routes);
     config.configure(step_verbs::routes);
     config.configure(task_content::routes);
     config.configure(task_verbs::routes);

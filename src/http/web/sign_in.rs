@@ -59,7 +59,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
 }
 
 async fn home(shell: Shell) -> Answer<Html> {
-    shell.titled("Home").page(|shell| Home { shell })
+    shell.titled("Home").following(&["workshop", "task", "workflow"]).page(|shell| Home { shell })
 }
 
 /// Asks first: who looks at a link before its user does, as chat programs do, must not use it up.

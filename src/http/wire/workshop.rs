@@ -118,6 +118,14 @@ pub(in crate::http) struct Step {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     stale: Option<Vec<StaleReason>>,
+    /// What the facilitator is asked for and has not done yet. Absent if nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    awaits: Vec<Duty>,
+    /// Why the facilitator could not do what it was last asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    problem: Option<String>,
     /// When it was last begun or reopened.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = DateTime)]
@@ -179,6 +187,20 @@ enum SummaryState {
     Missing,
     /// There is one.
     Written,
+}
+
+/// One thing that the facilitator does.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Duty {
+    /// It opens the conversation.
+    Greeting,
+    /// It answers what a person said.
+    Reply,
+    /// It makes the artifact from the conversation.
+    Extraction,
+    /// It sums the step up.
+    Summary,
 }
 
 /// A step that another is made from is no longer what it was.
@@ -262,6 +284,8 @@ impl Step {
             artifact_required: known.is_some_and(|known| known.artifact.is_some()),
             summary: step.summary.into(),
             stale: step.stale.as_ref().map(|stale| stale.waits_for.iter().map(|wait| reason(wait, view)).collect()),
+            awaits: step.awaits.duties().into_iter().map(Duty::from).collect(),
+            problem: step.problem.clone(),
             started_at: step.started_at.map(rfc3339),
             completed_at: step.completed_at.map(rfc3339),
         }
@@ -323,6 +347,17 @@ impl From<workshop::Summary> for SummaryState {
             workshop::Summary::None => Self::None,
             workshop::Summary::Missing => Self::Missing,
             workshop::Summary::Written => Self::Written,
+        }
+    }
+}
+
+impl From<workshop::Duty> for Duty {
+    fn from(duty: workshop::Duty) -> Self {
+        match duty {
+            workshop::Duty::Greeting => Self::Greeting,
+            workshop::Duty::Reply => Self::Reply,
+            workshop::Duty::Extraction => Self::Extraction,
+            workshop::Duty::Summary => Self::Summary,
         }
     }
 }

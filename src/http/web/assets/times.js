@@ -8,6 +8,7 @@ const STEPS = [
   ["minute", 60],
 ];
 const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const DATE = new Intl.DateTimeFormat("en", { dateStyle: "long" });
 const LOCAL = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 
 /** @param {number} seconds from now on; negative is past @returns {string} */
@@ -18,12 +19,12 @@ export function relative(seconds) {
   return Math.abs(seconds) < 10 ? "just now" : RELATIVE.format(Math.trunc(seconds), "second");
 }
 
-/** @param {ParentNode} root */
+/** With `data-as="date"` a time is told as the day that it is. @param {ParentNode} root */
 export function tellTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
-    const text = relative((at.getTime() - Date.now()) / 1_000);
+    const text = time.dataset.as === "date" ? DATE.format(at) : relative((at.getTime() - Date.now()) / 1_000);
     if (time.textContent !== text) time.textContent = text;
     time.title = `${LOCAL.format(at)}\n${time.dateTime}`;
   }

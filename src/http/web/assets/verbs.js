@@ -20,6 +20,9 @@ const FATES = [
   ["kept", "Kept", "idle"],
 ];
 
+/** Longer lists of what is kept are folded. */
+const KEPT_SHOWN = 3;
+
 /** @param {import("./restage.js").Restage} restage @param {HTMLButtonElement} button */
 export function openVerb(restage, button) {
   const dialog = document.getElementById("verb");
@@ -124,13 +127,17 @@ function linesOf(plan) {
     if (lines.length === 0) continue;
     const items = lines.map((line) => {
       const where = line.stage && line.stage !== plan.stage ? [element("strong", {}, line.stage), " "] : [];
-      return element("li", {}, ...where, line.what, element("span", { class: "why" }, ` ${line.why}`));
+      return element("li", {}, ...where, line.what, element("span", { class: "why" }, ` · ${line.why}`));
     });
-    parts.push(element("section", { class: tone }, element("h3", {}, words), element("ul", {}, ...items)));
+    const list = element("ul", {}, ...items);
+    // What stays is good to know, and seldom what one looks for.
+    const folded = fate === "kept" && lines.length > KEPT_SHOWN;
+    const whole = folded ? element("details", {}, element("summary", {}, `${lines.length} things`), list) : list;
+    parts.push(element("section", { class: tone }, element("h3", {}, words), whole));
   }
   if (plan.drafts > 0) parts.push(element("p", {}, `${plan.drafts} unsaved drafts are written down first.`));
   if (plan.undo_until) {
-    const until = element("time", { datetime: plan.undo_until }, plan.undo_until);
+    const until = element("time", { datetime: plan.undo_until, "data-as": "date" }, plan.undo_until);
     parts.push(element("p", { class: "undo" }, "It can be undone until ", until, "."));
   } else parts.push(element("p", { class: "undo bad" }, "It can't be undone."));
   return parts;
