@@ -2,6 +2,7 @@
 //! programs use, asked by a few scripts.
 
 mod assets;
+mod graph;
 mod html;
 mod marks;
 mod shell;
