@@ -19,6 +19,7 @@ mod task;
 mod text;
 mod when;
 mod workflow;
+mod workshop;
 
 use actix_web::web;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -32,4 +33,5 @@ pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
     config.configure(lists::routes);
     config.configure(sign_in::routes).configure(board::routes).configure(task::routes);
     config.configure(workflow::routes).configure(late::routes).configure(stuck::routes).configure(queues::routes);
+    config.configure(workshop::routes);
 }
