@@ -3,10 +3,12 @@
 
 mod assets;
 mod graph;
+mod history;
 mod html;
 mod marks;
 mod shell;
 mod sign_in;
+mod stages;
 mod text;
 mod when;
 
@@ -17,5 +19,6 @@ pub(in crate::http) use html::{MEDIA_TYPE, fault, is_page};
 
 pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
     config.route("/assets/{digest}/{file:.+}", web::get().to(assets::file));
+    config.configure(history::routes);
     config.configure(sign_in::routes);
 }
