@@ -2,15 +2,26 @@
 //! programs use, asked by a few scripts.
 
 mod assets;
+mod begin;
+mod board;
 mod graph;
 mod history;
+mod home;
 mod html;
+mod item;
+mod late;
+mod lists;
 mod marks;
+mod queues;
 mod shell;
 mod sign_in;
 mod stages;
+mod stuck;
+mod task;
 mod text;
 mod when;
+mod workflow;
+mod workshop;
 
 use actix_web::web;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -21,4 +32,9 @@ pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
     config.route("/assets/{digest}/{file:.+}", web::get().to(assets::file));
     config.configure(history::routes);
     config.configure(sign_in::routes);
+    config.configure(home::routes);
+    config.configure(lists::routes);
+    config.configure(sign_in::routes).configure(board::routes).configure(task::routes);
+    config.configure(workflow::routes).configure(late::routes).configure(stuck::routes).configure(queues::routes);
+    config.configure(workshop::routes);
 }
