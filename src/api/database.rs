@@ -320,7 +320,8 @@ impl Restage {
         };
         let clock = Arc::clone(self.runtime.clock());
         let vcs = Arc::new(Git::new(Limits::default(), move || clock.now().as_millis().div_euclid(1_000)));
-        let tasks = Tasks::new(self.kind()?, self.kind()?, vcs, id.to_string(), &folder, agents);
+        let live = self.live.clone();
+        let tasks = Tasks::new(self.kind()?, self.kind()?, vcs, id.to_string(), &folder, agents, live);
         Ok(self.tasks.get_or_init(|| tasks).clone())
     }
 
@@ -349,6 +350,17 @@ impl Restage {
     pub async fn audits(&self, after: Option<(String, EntityId, u64)>, most: usize) -> Result<Vec<Audit>, Error> {
         let store = Arc::clone(self.runtime.store());
         let done = tokio::task::spawn_blocking(move || query::audits(store.as_ref(), after.as_ref(), most)).await;
+        Ok(done.unwrap_or(Err(StoreError::Closed.into()))?)
+    }
+
+    /// Audit entries of all entities, from the newest on, after one of them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn latest_audits(&self, after: Option<&Audit>, most: usize) -> Result<Vec<Audit>, Error> {
+        let store = Arc::clone(self.runtime.store());
+        let after = after.map(|last| (last.at, (last.kind.clone(), last.id.clone(), last.revision)));
+        let done = tokio::task::spawn_blocking(move || query::latest_audits(store.as_ref(), after, most)).await;
         Ok(done.unwrap_or(Err(StoreError::Closed.into()))?)
     }
 

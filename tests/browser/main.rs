@@ -18,6 +18,7 @@ mod axe;
 mod browser;
 mod driver;
 mod first_minutes;
+mod notices;
 mod patience;
 #[allow(dead_code, reason = "the tests of the server use all of it")]
 #[path = "../server/program.rs"]

@@ -7,6 +7,7 @@ mod commands;
 mod entity;
 mod events;
 mod examples;
+mod facilitator;
 mod kept;
 mod queues;
 mod repositories;
@@ -42,6 +43,7 @@ pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
     config.configure(workflow_tasks::routes);
     config.configure(workflows::routes);
     config.configure(workshops::routes);
+    config.configure(facilitator::routes);
     config.configure(step_verbs::routes);
     config.configure(task_content::routes);
     config.configure(task_verbs::routes);
