@@ -6,6 +6,8 @@ mod late;
 mod outline;
 mod step;
 
+use std::fmt::Display;
+
 use actix_web::http::header::LOCATION;
 use actix_web::web::{self, Data};
 use actix_web::{Either, HttpResponse};
@@ -70,7 +72,7 @@ struct Before {
 }
 
 /// Where a step is shown.
-fn address(id: &EntityId, step: &StageId) -> String {
+fn address(id: &EntityId, step: &impl Display) -> String {
     format!("/ui/workshops/{id}/steps/{step}")
 }
 
