@@ -28,6 +28,8 @@ pub use api::{Batch, Batches, StuckAfter, StuckAt, StuckPage, StuckQuery, Workfl
 #[cfg(feature = "tasks")]
 pub use api::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
 #[cfg(feature = "http")]
+pub use api::{Facilitator, FacilitatorModel};
+#[cfg(feature = "http")]
 pub use api::{Trial, WebhookChange, WebhookHosts, Webhooks};
 pub use api::{access, transcript, workflows};
 pub use domain::{
