@@ -11,11 +11,13 @@ mod commands;
 mod core;
 mod entity;
 mod events;
+mod facilitator;
 mod going_back;
 mod limits;
 mod linear;
 mod metrics;
 mod openapi;
+mod partner;
 #[path = "../pipeline/mod.rs"]
 mod pipeline;
 mod program;

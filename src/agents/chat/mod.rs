@@ -29,7 +29,7 @@ pub const ANSWER_BYTES_MAX: usize = 128 << 10;
 
 /// Something that answers.
 pub trait ChatModel: fmt::Debug + Send + Sync + 'static {
-    /// What it is called, for people.
+    /// What it is called, for the log.
     fn name(&self) -> String;
 
     /// Says an answer. It is over when this is; what was said until then is in `said`.

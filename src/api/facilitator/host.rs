@@ -90,7 +90,8 @@ impl Host {
             }
         };
         if let Some(problem) = &problem {
-            tracing::warn!(workshop = %owed.id, step = %owed.effect.stage(), problem, "the facilitator could not go on");
+            let model = call.settings.model.name();
+            tracing::warn!(workshop = %owed.id, step = %owed.effect.stage(), model, problem, "the facilitator could not go on");
             call.tell(problem).await?;
         }
         self.end_attempts(&name);
