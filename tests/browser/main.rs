@@ -17,6 +17,8 @@
 mod axe;
 mod browser;
 mod driver;
+mod foundation;
+mod markup;
 mod notices;
 mod patience;
 #[allow(dead_code, reason = "the tests of the server use all of it")]
