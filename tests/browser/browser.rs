@@ -139,6 +139,11 @@ impl Browser {
         self.devtools("Network.emulateNetworkConditions", all);
     }
 
+    /// Asks for everything again from now on.
+    pub fn forget_what_is_cached(&self) {
+        self.devtools("Network.clearBrowserCache", json!({}));
+    }
+
     /// Runs a script in each page from now on, before those of the page.
     pub fn prepare(&self, script: &str) {
         self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script }));
@@ -359,13 +364,18 @@ impl Browser {
 
     /// Has axe check the page: nothing serious may be wrong with it.
     #[track_caller]
-    pub fn axe(&self) -> Findings {
+    pub fn axe(&self) {
+        let (findings, path, look) = (self.findings(), self.path(), self.look.get().name());
+        assert!(findings.serious().is_empty(), "{path} ({look}): {:#?}", findings.serious());
+    }
+
+    /// What axe finds on the page.
+    #[track_caller]
+    pub fn findings(&self) -> Findings {
         self.script(&axe::SCRIPT, json!([]));
         let result = self.driver.post("/execute/async", json!({ "script": axe::CHECK, "args": [] }));
         let findings = Findings::of(&self.done(result));
-        let (path, look) = (self.path(), self.look.get().name());
-        assert!(findings.passed > 0, "axe checked nothing at {path}");
-        assert!(findings.serious().is_empty(), "{path} ({look}): {:#?}", findings.serious());
+        assert!(findings.passed > 0, "axe checked nothing at {}", self.path());
         findings
     }
 

@@ -17,6 +17,7 @@
 mod axe;
 mod browser;
 mod driver;
+mod everywhere;
 mod foundation;
 mod markup;
 mod notices;
@@ -27,4 +28,5 @@ mod program;
 mod record;
 mod sign_in;
 mod target;
+mod vectors;
 mod world;
