@@ -18,6 +18,7 @@ mod axe;
 mod browser;
 mod driver;
 mod everywhere;
+mod first_minutes;
 mod foundation;
 mod markup;
 mod notices;

@@ -31,6 +31,9 @@ pub(in crate::http) use html::{MEDIA_TYPE, fault, is_page};
 pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
     config.route("/assets/{digest}/{file:.+}", web::get().to(assets::file));
     config.configure(sign_in::routes).configure(home::routes).configure(lists::routes);
+    config.configure(home::routes).configure(lists::routes).configure(history::routes);
+    config.configure(sign_in::routes).configure(board::routes).configure(task::routes);
+    config.configure(workflow::routes).configure(late::routes).configure(stuck::routes).configure(queues::routes);
     config.configure(workshop::routes);
     config.configure(board::routes).configure(task::routes);
     config.configure(workflow::routes).configure(late::routes).configure(stuck::routes).configure(queues::routes);
