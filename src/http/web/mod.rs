@@ -2,6 +2,7 @@
 //! programs use, asked by a few scripts.
 
 mod assets;
+mod audit;
 mod begin;
 mod board;
 mod graph;
@@ -30,6 +31,7 @@ pub(in crate::http) use html::{MEDIA_TYPE, fault, is_page};
 
 pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
     config.route("/assets/{digest}/{file:.+}", web::get().to(assets::file));
+    config.configure(audit::routes);
     config.configure(history::routes);
     config.configure(sign_in::routes);
     config.configure(home::routes);
