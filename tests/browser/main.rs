@@ -24,4 +24,5 @@ mod program;
 mod record;
 mod sign_in;
 mod target;
+mod workshop;
 mod world;
