@@ -104,10 +104,19 @@ impl Paging {
         Page { items, next, link }
     }
 
+    /// The address of the page after which those after the key follow, if there is one.
+    pub(in crate::http) fn next_href(&self, next: Option<String>) -> Option<String> {
+        next.map(|key| self.href(&seal(&self.path, &key)))
+    }
+
     fn link(&self, cursor: &str) -> String {
+        format!("<{}>; rel=\"next\"", self.href(cursor))
+    }
+
+    fn href(&self, cursor: &str) -> String {
         let others = self.query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
         let query: String = others.flat_map(|pair| [pair, "&"]).collect();
-        format!("<{}?{query}cursor={cursor}>; rel=\"next\"", self.path)
+        format!("{}?{query}cursor={cursor}", self.path)
     }
 
     fn of(request: &HttpRequest) -> Answer<Self> {

@@ -6,6 +6,7 @@ mod client;
 mod commands;
 mod entity;
 mod events;
+mod examples;
 mod facilitator;
 mod kept;
 mod queues;
@@ -55,6 +56,7 @@ pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
     config.configure(stuck::routes);
     config.configure(repositories::routes);
     config.configure(templates::routes);
+    config.configure(examples::routes);
     config.configure(access::routes);
     config.configure(webhooks::routes);
     config.configure(commands::routes);

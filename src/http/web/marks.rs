@@ -5,6 +5,7 @@ use std::fmt;
 
 use askama::filters::{Escaper as _, Html, HtmlSafe};
 
+use crate::api::workflows::TaskStatus;
 use crate::api::{task, workflow, workshop};
 
 /// A status. The word says all; colour and sign help those who see them.
@@ -49,6 +50,11 @@ impl Mark {
             Tone::Warn => "warn",
             Tone::Bad => "bad",
         }
+    }
+
+    /// Whether there is nothing to see yet.
+    pub(super) fn is_idle(&self) -> bool {
+        self.tone == Tone::Idle
     }
 
     /// The sign alone.
@@ -127,6 +133,39 @@ impl From<workflow::Status> for Mark {
             workflow::Status::Blocked => Self::new(Tone::Bad, '✕', "blocked"),
             workflow::Status::Stopped => Self::new(Tone::Warn, '‖', "stopped"),
             workflow::Status::Completed => Self::new(Tone::Done, '✓', "completed"),
+        }
+    }
+}
+
+impl From<workflow::RunStatus> for Mark {
+    fn from(status: workflow::RunStatus) -> Self {
+        match status {
+            workflow::RunStatus::Running => Self::new(Tone::Active, '◐', "running"),
+            workflow::RunStatus::Completed => Self::new(Tone::Done, '✓', "completed"),
+            workflow::RunStatus::Stopped => Self::new(Tone::Warn, '‖', "stopped"),
+            workflow::RunStatus::Cancelled => Self::new(Tone::Idle, '✕', "cancelled"),
+        }
+    }
+}
+
+impl From<TaskStatus> for Mark {
+    fn from(status: TaskStatus) -> Self {
+        match status {
+            TaskStatus::Queued => Self::new(Tone::Idle, '◇', "queued"),
+            TaskStatus::Leased => Self::new(Tone::Active, '◐', "leased"),
+            TaskStatus::Waiting => Self::new(Tone::Warn, '↻', "waiting"),
+            TaskStatus::Failed => Self::new(Tone::Bad, '✕', "failed"),
+            TaskStatus::Done => Self::new(Tone::Done, '✓', "done"),
+            TaskStatus::Cancelled => Self::new(Tone::Idle, '‖', "cancelled"),
+        }
+    }
+}
+
+impl From<workflow::ResultStatus> for Mark {
+    fn from(status: workflow::ResultStatus) -> Self {
+        match status {
+            workflow::ResultStatus::Completed => Self::new(Tone::Done, '✓', "completed"),
+            workflow::ResultStatus::Failed => Self::new(Tone::Bad, '✕', "failed"),
         }
     }
 }
