@@ -30,4 +30,5 @@ mod record;
 mod sign_in;
 mod target;
 mod vectors;
+mod workshop;
 mod world;

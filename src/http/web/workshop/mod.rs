@@ -18,13 +18,13 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::html::Html;
 use super::shell::Shell;
 use crate::api::workshop::enter;
-use crate::api::{EntityId, StageId};
+use crate::api::EntityId;
 use crate::http::address::{At, EntityAt, Params, StageAt, number, optional_number};
 use crate::http::problem::Answer;
 use crate::http::state::App;
 use crate::http::wire::current_step;
 use artifact::{Artifact, FieldKind};
-use conversation::Conversation;
+use conversation::{Conversation, Waiting};
 use late::Late;
 use step::{Step, StepLink, Whole};
 
@@ -43,6 +43,7 @@ struct StepPage {
     links: Vec<StepLink>,
     step: Step,
     talk: Conversation,
+    waiting: Waiting,
     artifact: Artifact,
     late: Vec<Late>,
 }
@@ -112,6 +113,7 @@ async fn step(
     let page = shell.page(|shell| StepPage {
         shell,
         links: step::links(&at.id, &at.stage, &view, &template),
+        waiting: Waiting::new(&at.stage, &view, &messages)?,
         talk: Conversation::new(&at.id, &at.stage, &view, &template, &messages),
         whole,
         step,
