@@ -5,6 +5,7 @@ mod assets;
 mod begin;
 mod board;
 mod graph;
+mod history;
 mod home;
 mod html;
 mod item;
@@ -14,6 +15,7 @@ mod marks;
 mod queues;
 mod shell;
 mod sign_in;
+mod stages;
 mod stuck;
 mod task;
 mod text;
@@ -28,6 +30,7 @@ pub(in crate::http) use html::{MEDIA_TYPE, fault, is_page};
 
 pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
     config.route("/assets/{digest}/{file:.+}", web::get().to(assets::file));
+    config.configure(history::routes);
     config.configure(sign_in::routes);
     config.configure(home::routes);
     config.configure(lists::routes);
