@@ -2,6 +2,7 @@
 //! programs use, asked by a few scripts.
 
 mod assets;
+mod batch;
 mod html;
 mod late;
 mod marks;
@@ -22,4 +23,5 @@ pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
     config.route("/assets/{digest}/{file:.+}", web::get().to(assets::file));
     config.configure(sign_in::routes);
     config.configure(workflow::routes).configure(late::routes).configure(stuck::routes).configure(queues::routes);
+    config.configure(batch::routes);
 }
