@@ -32,3 +32,6 @@ pub mod events {}
 
 #[doc = include_str!("../docs/client.md")]
 pub mod client {}
+
+#[doc = include_str!("../docs/facilitator.md")]
+pub mod facilitator {}

@@ -12,6 +12,8 @@ use super::batches::Batches;
 use super::error::Error;
 #[cfg(feature = "http")]
 use super::events::Events;
+#[cfg(feature = "tasks")]
+use super::examples::{Examples, Loading};
 use super::kind::Kind;
 use super::live::Live;
 #[cfg(feature = "tasks")]
@@ -175,6 +177,8 @@ pub struct Restage {
     live: Live,
     #[cfg(feature = "tasks")]
     tasks: Arc<OnceLock<Tasks>>,
+    #[cfg(feature = "tasks")]
+    loading: Loading,
     #[cfg(feature = "http")]
     events: Arc<OnceLock<Events>>,
     #[cfg(feature = "http")]
@@ -237,6 +241,8 @@ impl Restage {
             live: Live::default(),
             #[cfg(feature = "tasks")]
             tasks: Arc::default(),
+            #[cfg(feature = "tasks")]
+            loading: Loading::default(),
             #[cfg(feature = "http")]
             events: Arc::default(),
             #[cfg(feature = "http")]
@@ -314,8 +320,27 @@ impl Restage {
         };
         let clock = Arc::clone(self.runtime.clock());
         let vcs = Arc::new(Git::new(Limits::default(), move || clock.now().as_millis().div_euclid(1_000)));
-        let tasks = Tasks::new(self.kind()?, self.kind()?, vcs, id.to_string(), &folder, agents);
+        let live = self.live.clone();
+        let tasks = Tasks::new(self.kind()?, self.kind()?, vcs, id.to_string(), &folder, agents, live);
         Ok(self.tasks.get_or_init(|| tasks).clone())
+    }
+
+    /// Examples to look at and to play with.
+    #[cfg(feature = "tasks")]
+    pub fn examples(&self) -> Examples {
+        Examples::new(self.clone())
+    }
+
+    /// Who makes an example.
+    #[cfg(feature = "tasks")]
+    pub(super) fn loading(&self) -> &Loading {
+        &self.loading
+    }
+
+    /// The data folder; `None` for a store in memory.
+    #[cfg(feature = "tasks")]
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// Audit entries of all entities, by kind, id and revision, after one of them.
@@ -325,6 +350,17 @@ impl Restage {
     pub async fn audits(&self, after: Option<(String, EntityId, u64)>, most: usize) -> Result<Vec<Audit>, Error> {
         let store = Arc::clone(self.runtime.store());
         let done = tokio::task::spawn_blocking(move || query::audits(store.as_ref(), after.as_ref(), most)).await;
+        Ok(done.unwrap_or(Err(StoreError::Closed.into()))?)
+    }
+
+    /// Audit entries of all entities, from the newest on, after one of them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn latest_audits(&self, after: Option<&Audit>, most: usize) -> Result<Vec<Audit>, Error> {
+        let store = Arc::clone(self.runtime.store());
+        let after = after.map(|last| (last.at, (last.kind.clone(), last.id.clone(), last.revision)));
+        let done = tokio::task::spawn_blocking(move || query::latest_audits(store.as_ref(), after, most)).await;
         Ok(done.unwrap_or(Err(StoreError::Closed.into()))?)
     }
 

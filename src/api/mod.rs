@@ -6,6 +6,8 @@ mod database;
 mod error;
 #[cfg(feature = "http")]
 pub mod events;
+#[cfg(feature = "tasks")]
+mod examples;
 mod handle;
 mod import;
 mod kind;
@@ -26,6 +28,8 @@ pub use access::Access;
 pub use batches::{Batch, Batches};
 pub use database::{Feed, Options, Restage, Stats};
 pub use error::{Class, Error};
+#[cfg(feature = "tasks")]
+pub use examples::{Example, Examples, LoadedExample};
 pub use handle::{Handle, Receipt};
 pub use import::Imported;
 pub use kind::Kind;

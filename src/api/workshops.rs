@@ -219,6 +219,27 @@ impl Workshop {
         saved(self.handle.send(Command::Edit { stage, generation, session, message }).await?)
     }
 
+    /// Saves what a person said, durably, and has the facilitator answer it. Asked again with the same message, an answer that
+    /// came to nothing is tried again.
+    ///
+    /// # Errors
+    /// A message that is not a person's finished one, another conversation of the step that is being answered, a workshop
+    /// that is paused, and as of [`save`](Self::save).
+    pub async fn ask(&self, step: &StageId, message: Message) -> Result<Receipt<Vec<(String, Outcome)>>, Error> {
+        let (stage, generation, session) = (step.clone(), self.generation, self.session.clone());
+        let message = self.signed(message);
+        saved(self.handle.send(Command::Ask { stage, generation, session, message }).await?)
+    }
+
+    /// Has the facilitator make the artifact of a step from its conversation.
+    ///
+    /// # Errors
+    /// A step in which nothing was said, a workshop that is paused, and as of [`save`](Self::save).
+    pub async fn extract(&self, step: &StageId) -> Result<Receipt<()>, Error> {
+        let command = Command::Extract { stage: step.clone(), generation: self.generation };
+        Ok(self.handle.send(command).await?.map(|_| ()))
+    }
+
     /// Commits pending messages.
     ///
     /// # Errors
@@ -355,6 +376,15 @@ impl Workshop {
         let bytes = self.content(step, artifact_path(version)).await?;
         let bytes = bytes.ok_or_else(|| Rejection::not_found("artifact of step", step))?;
         Ok((version, String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// An artifact of a step as it was at a version, if the step still has it: those before a reset are archived.
+    ///
+    /// # Errors
+    /// As of [`Handle::page`].
+    pub async fn artifact_at(&self, step: &StageId, version: u64) -> Result<Option<String>, Error> {
+        let bytes = self.content(step, artifact_path(version)).await?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// The points of a step's summary.

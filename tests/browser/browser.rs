@@ -83,7 +83,17 @@ impl Browser {
     /// Goes to a path of the server.
     #[track_caller]
     pub fn open(&self, path: &str) {
-        self.done(self.driver.post("/url", json!({ "url": format!("{}{path}", self.origin) })));
+        self.try_open(path).unwrap_or_else(|refused| panic!("{path}: {refused:?}"));
+    }
+
+    /// Goes to a path of a server that is perhaps not to be reached.
+    pub fn try_open(&self, path: &str) -> Result<(), Refused> {
+        self.leave_for(&format!("{}{path}", self.origin))
+    }
+
+    /// Goes to an address anywhere.
+    pub fn leave_for(&self, url: &str) -> Result<(), Refused> {
+        self.driver.post("/url", json!({ "url": url })).map(drop)
     }
 
     /// Where it is, without the server's name.
@@ -353,10 +363,16 @@ impl Browser {
         std::mem::take(&mut self.record.borrow_mut().requests)
     }
 
-    /// What the page complained about so far.
+    /// What the page complained about so far, without what was expected.
     pub fn complaints(&self) -> Vec<String> {
         self.note();
-        self.record.borrow().complaints().into_iter().map(str::to_owned).collect()
+        self.record.borrow().unexpected()
+    }
+
+    /// The same, with what was expected.
+    pub fn all_complaints(&self) -> Vec<String> {
+        self.note();
+        self.record.borrow().complaints.clone()
     }
 
     /// Takes in what the browser noted down.

@@ -167,7 +167,7 @@ fn capabilities() -> Value {
         "--disable-background-networking",
         "--disable-component-update",
         "--no-first-run",
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
     ];
     json!({ "capabilities": { "alwaysMatch": {
         "browserName": "chrome",

@@ -17,6 +17,7 @@
 mod axe;
 mod browser;
 mod driver;
+mod notices;
 mod patience;
 #[allow(dead_code, reason = "the tests of the server use all of it")]
 #[path = "../server/program.rs"]

@@ -21,7 +21,7 @@ pub struct Request {
 #[derive(Debug, Default)]
 pub struct Record {
     pub requests: Vec<Request>,
-    complaints: Vec<String>,
+    pub complaints: Vec<String>,
     expected: Vec<String>,
 }
 
@@ -32,9 +32,9 @@ impl Record {
     }
 
     /// What the page complained about, without what was expected.
-    pub fn complaints(&self) -> Vec<&str> {
+    pub fn unexpected(&self) -> Vec<String> {
         let is_expected = |complaint: &&String| self.expected.iter().any(|words| complaint.contains(words.as_str()));
-        self.complaints.iter().filter(|complaint| !is_expected(complaint)).map(String::as_str).collect()
+        self.complaints.iter().filter(|complaint| !is_expected(complaint)).cloned().collect()
     }
 
     /// Takes in what the console said.
@@ -73,8 +73,8 @@ impl Record {
     fn take_request(&mut self, origin: &str, event: &Value) {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let url = text(&event["request"]["url"]);
-        // The page that a browser begins with, which is empty.
-        if url == "data:," {
+        // Nobody is asked for these: the empty page that a browser begins with, and its own page about a missing network.
+        if url.starts_with("data:") || url.starts_with("chrome") {
             return;
         }
         let is_own = url.strip_prefix(origin).is_some_and(|path| path.starts_with('/'));

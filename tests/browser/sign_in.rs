@@ -14,10 +14,13 @@ fn the_printed_link_signs_a_browser_in_and_a_button_signs_it_out() {
     browser.axe();
     browser.click(button("Sign in"));
     browser.arrives_at("/");
-    browser.reads("Sign out");
     browser.screenshot("home");
+    browser.click("details.who summary");
+    browser.expect("status of 401");
     browser.click(button("Sign out"));
     browser.reads("restage token link");
+    browser.screenshot("signed-out");
+    browser.axe();
 }
 
 #[test]

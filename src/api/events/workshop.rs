@@ -23,6 +23,8 @@ impl Tell for WorkshopKind {
         "step_waits",
         "step_fresh",
         "step_accepted",
+        "facilitator_asked",
+        "facilitator_settled",
         "paused",
         "resumed",
     ];
@@ -52,6 +54,8 @@ fn of_cause(cause: Cause) -> &'static str {
         Cause::Waits => "step_waits",
         Cause::Fresh => "step_fresh",
         Cause::Accepted => "step_accepted",
+        Cause::Asked => "facilitator_asked",
+        Cause::Settled => "facilitator_settled",
     }
 }
 

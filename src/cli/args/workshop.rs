@@ -48,6 +48,10 @@ pub enum WorkshopVerb {
     Open(OpenArgs),
     /// Say something in a step; it is on disk when the command ends
     Say(SayArgs),
+    /// Say something to the facilitator, which answers it
+    Ask(AskArgs),
+    /// Have the facilitator make a step's artifact from the conversation
+    Extract(ExtractArgs),
     /// Save messages as they stream in, as drafts: on disk within seconds, and when the command ends
     Save(SaveArgs),
     /// Put all drafts on disk now
@@ -103,9 +107,15 @@ impl WorkshopVerb {
             Self::Summary(args) if args.points.is_empty() => Does::Looks,
             Self::Reset(_) | Self::Revise(_) | Self::Accept(_) | Self::Undo(_) => Does::GoesBack,
             Self::Discard(_) | Self::Purge(_) => Does::GoesBack,
-            Self::New(_) | Self::Open(_) | Self::Say(_) | Self::Save(_) | Self::Flush(_) | Self::Next(_) => Does::Acts,
+            Self::New(_)
+            | Self::Open(_)
+            | Self::Say(_)
+            | Self::Ask(_)
+            | Self::Save(_)
+            | Self::Flush(_)
+            | Self::Next(_) => Does::Acts,
             Self::Artifact(_) | Self::Confirm(_) | Self::Summary(_) | Self::Adopt(_) => Does::Acts,
-            Self::Pause(_) | Self::Resume(_) | Self::Import(_) => Does::Acts,
+            Self::Pause(_) | Self::Resume(_) | Self::Import(_) | Self::Extract(_) => Does::Acts,
         }
     }
 }
@@ -222,6 +232,40 @@ pub struct SayArgs {
     /// The conversation within the step
     #[arg(long, value_name = "NAME")]
     pub session: Option<String>,
+    /// What the writer saw
+    #[command(flatten)]
+    pub fence: FenceArgs,
+}
+
+/// `ask`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "The answer is a message of the step, made by `restage serve`: see `restage workshop show`.")]
+pub struct AskArgs {
+    /// The step
+    #[command(flatten)]
+    pub step: StepArgs,
+    /// What to say; - to read it from standard input
+    pub text: String,
+    /// The message's id; the same again tries an answer again that came to nothing [default: a new one]
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// The conversation within the step
+    #[arg(long, value_name = "NAME")]
+    pub session: Option<String>,
+    /// What the writer saw
+    #[command(flatten)]
+    pub fence: FenceArgs,
+}
+
+/// `extract`
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "The artifact comes as a new version, made by `restage serve`: see `restage workshop artifact`."
+)]
+pub struct ExtractArgs {
+    /// The step
+    #[command(flatten)]
+    pub step: StepArgs,
     /// What the writer saw
     #[command(flatten)]
     pub fence: FenceArgs,

@@ -108,5 +108,7 @@ fn cause_word(cause: Cause) -> &'static str {
         Cause::Waits => "stale, waits for less",
         Cause::Fresh => "as before",
         Cause::Accepted => "accepted",
+        Cause::Asked => "facilitator asked",
+        Cause::Settled => "facilitator done",
     }
 }

@@ -52,6 +52,8 @@ async fn dispatch(verb: WorkshopVerb, call: &mut Call<'_>) -> Outcome {
         V::Show(args) => show::show(call, args).await,
         V::Open(args) => progress::open(call, args).await,
         V::Say(args) => talk::say(call, args).await,
+        V::Ask(args) => talk::ask(call, args).await,
+        V::Extract(args) => talk::extract(call, args).await,
         V::Save(args) => talk::save(call, args).await,
         V::Flush(args) => talk::flush(call, args).await,
         V::Next(args) => progress::next(call, args).await,

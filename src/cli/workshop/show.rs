@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::look::workshop_status;
 use super::{Call, current};
-use crate::api::workshop::{Stale, Status, StepState, StoredMessage, Summary, WorkshopKind};
+use crate::api::workshop::{Duty, Stale, Status, StepState, StoredMessage, Summary, WorkshopKind};
 use crate::api::{Generation, StageId, View, Workshop};
 use crate::cli::args::workshop::{ShowArgs, StepArgs};
 use crate::cli::call::{count, names};
@@ -58,6 +58,8 @@ fn step_json(id: &StageId, step: &StepState, view: &View<WorkshopKind>) -> Value
         })),
         "summary": step.summary,
         "waits_for": step.stale.as_ref().map(|stale| stale.waits_for.iter().map(|wait| &wait.stage).collect::<Vec<_>>()),
+        "awaits": step.awaits.duties(),
+        "problem": step.problem,
         "started_at": step.started_at.map(|at| time::rfc3339(at.as_millis())),
         "completed_at": step.completed_at.map(|at| time::rfc3339(at.as_millis())),
     })
@@ -126,6 +128,15 @@ fn summary(step: &StepState) -> Cell {
     }
 }
 
+fn awaited(duty: Duty) -> &'static str {
+    match duty {
+        Duty::Greeting => "the facilitator opens the conversation",
+        Duty::Reply => "the facilitator answers",
+        Duty::Extraction => "the facilitator makes the artifact",
+        Duty::Summary => "the facilitator sums it up",
+    }
+}
+
 async fn present(call: &mut Call<'_>, workshop: &Workshop, id: &StageId, view: &View<WorkshopKind>) -> Outcome {
     let step = view.state.step(id)?;
     let messages = workshop.conversation(id).await?;
@@ -142,6 +153,8 @@ async fn present(call: &mut Call<'_>, workshop: &Workshop, id: &StageId, view: &
         let generation = view.generation(id);
         let mut text = format!("{id}: {}, generation {generation}\n", step.status);
         text.push_str(&conversation_text(&messages));
+        text.extend(step.awaits.duties().into_iter().map(|duty| format!("\nunder way: {}\n", awaited(duty))));
+        text.extend(step.problem.iter().map(|problem| format!("\nproblem: {}\n", block(problem))));
         if let Some(json) = &json {
             text.push_str(&format!("\nartifact, {}:\n{}\n", artifact(step), block(json)));
         }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::transfer::{Arrives, incoming};
 use super::{Call, under};
 use crate::api::workshop::{Message, Outcome as Saved, Role};
-use crate::cli::args::workshop::{IdArgs, SaveArgs, SayArgs, Speaker};
+use crate::cli::args::workshop::{AskArgs, ExtractArgs, IdArgs, SaveArgs, SayArgs, Speaker};
 use crate::cli::call::count;
 use crate::cli::stop::Outcome;
 
@@ -24,6 +24,23 @@ pub(super) async fn say(call: &mut Call<'_>, args: SayArgs) -> Outcome {
     let outcome = receipt.reply.first().map_or(Saved::Skipped, |(_, outcome)| *outcome);
     let answer = json!({ "id": id, "outcome": outcome });
     call.answer(&receipt, answer, || format!("message {id} in {step}: {}", word(outcome)))
+}
+
+pub(super) async fn ask(call: &mut Call<'_>, args: AskArgs) -> Outcome {
+    let (workshop, step, view) = call.fenced(&args.step, &args.fence).await?;
+    let workshop = args.session.iter().fold(workshop, |workshop, session| workshop.session(session));
+    let content = if args.text == "-" { call.site.read_text("-".as_ref(), "what is said").await? } else { args.text };
+    let id = args.id.or(args.fence.key).unwrap_or_else(|| format!("said-{}", view.revision + 1));
+    let receipt = workshop.ask(&step, message(&id, Role::User, content)).await?;
+    let outcome = receipt.reply.first().map_or(Saved::Skipped, |(_, outcome)| *outcome);
+    let answer = json!({ "id": id, "outcome": outcome });
+    call.answer(&receipt, answer, || format!("message {id} in {step}: {}; the facilitator is asked", word(outcome)))
+}
+
+pub(super) async fn extract(call: &mut Call<'_>, args: ExtractArgs) -> Outcome {
+    let (workshop, step, _) = call.fenced(&args.step, &args.fence).await?;
+    let receipt = workshop.extract(&step).await?;
+    call.answer(&receipt, json!({ "step": step }), || format!("artifact of {step}: the facilitator is asked"))
 }
 
 /// A finished message.

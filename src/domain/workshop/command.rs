@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::facilitator::Duty;
 use super::message::{Message, Outcome};
 use super::outline::Outline;
 use super::state::StepState;
@@ -39,6 +40,35 @@ pub enum Command {
         session: String,
         /// The message as it should be.
         message: Message,
+    },
+    /// Saves what a person said, and has the facilitator answer it.
+    Ask {
+        /// The step.
+        stage: StageId,
+        /// The generation the person looked at.
+        generation: Option<Generation>,
+        /// The conversation within the step.
+        session: String,
+        /// What the person said: finished.
+        message: Message,
+    },
+    /// Has the facilitator make the artifact from the conversation.
+    Extract {
+        /// The step.
+        stage: StageId,
+        /// The generation the person looked at.
+        generation: Option<Generation>,
+    },
+    /// The facilitator did what it was asked for, or could not. Ends an effect.
+    Settle {
+        /// The step.
+        stage: StageId,
+        /// The generation that it was asked under.
+        generation: Option<Generation>,
+        /// What it was asked for.
+        duty: Duty,
+        /// Why it could not.
+        problem: Option<String>,
     },
     /// Goes to another sub-step of a step.
     SubStep {
@@ -166,6 +196,10 @@ pub enum Cause {
     Fresh,
     /// A person called it fresh.
     Accepted,
+    /// The facilitator was asked for something.
+    Asked,
+    /// The facilitator did what it was asked for, could not, or is not asked any more.
+    Settled,
 }
 
 /// What the asker is told.
@@ -222,6 +256,24 @@ pub enum Effect {
         /// The step.
         stage: StageId,
         /// The generation to speak under.
+        generation: Generation,
+    },
+    /// The facilitator answers what a person said. Key `reply/STEP`.
+    Reply {
+        /// The step.
+        stage: StageId,
+        /// The generation to answer under.
+        generation: Generation,
+        /// The conversation within the step.
+        session: String,
+        /// The message that is answered.
+        message: String,
+    },
+    /// The facilitator makes the artifact from the conversation. Key `extract/STEP`.
+    Extract {
+        /// The step.
+        stage: StageId,
+        /// The generation to write under.
         generation: Generation,
     },
     /// The facilitator sums up a step that was completed without a summary. Key `summarize/STEP`.

@@ -2,6 +2,7 @@
 
 use super::command::{Cause, Effect, Reply};
 use super::conversation::{self, Replace};
+use super::facilitator::{self, Awaits};
 use super::message::{MAIN_SESSION, Message, Outcome};
 use super::staleness::{cascade, made_fresh, settle};
 use super::state::{Status, StepState, Summary, Workshop};
@@ -22,13 +23,13 @@ pub(super) fn reset(turn: &mut Turn<'_>, stage: &StageId) -> Result<(), Rejectio
         sub_step: turn.state.first_sub_step(stage),
         artifact_version: step.artifact_version,
         done: step.done,
+        awaits: Awaits { greeting: true, ..Awaits::default() },
         ..StepState::default()
     };
     let generation = turn.raise(stage, Inherit::Nothing);
     turn.set(stage, Cause::Reset, over);
     let stale = cascade(turn, stage);
-    let greet = Effect::Greet { stage: stage.clone(), generation };
-    turn.decision.effects.push((format!("greet/{stage}"), Some(greet)));
+    facilitator::owe(turn, Effect::Greet { stage: stage.clone(), generation });
 
     let mut lines: Vec<PlanLine> = content_of(step)
         .into_iter()

@@ -13,6 +13,7 @@ mod artifact;
 mod command;
 mod content;
 mod conversation;
+mod facilitator;
 mod going_back;
 mod message;
 mod navigation;
@@ -30,6 +31,7 @@ mod turn;
 
 pub use command::{Cause, Command, Effect, Event, Reply};
 pub use content::{MESSAGES_PREFIX, SUMMARY_PATH, artifact_path, message_path, summary_from_bytes};
+pub use facilitator::{AwaitedReply, Awaits, Duty};
 pub use message::{MAIN_SESSION, Message, Outcome, Role, SESSION_BYTES_MAX, Source, StoredMessage};
 pub use navigation::{ContextPart, context, enter};
 pub use outline::{ArcThresholds, Outline, StepOutline};
@@ -66,10 +68,12 @@ impl Entity for WorkshopKind {
             Command::Save { stage, generation, .. }
             | Command::Edit { stage, generation, .. }
             | Command::Artifact { stage, generation, .. }
-            | Command::Summary { stage, generation, .. } => target(stage, generation, true),
-            Command::Confirm { stage, generation, .. } | Command::Next { stage, generation, .. } => {
-                target(stage, generation, false)
-            }
+            | Command::Summary { stage, generation, .. }
+            | Command::Ask { stage, generation, .. } => target(stage, generation, true),
+            Command::Confirm { stage, generation, .. }
+            | Command::Next { stage, generation, .. }
+            | Command::Extract { stage, generation }
+            | Command::Settle { stage, generation, .. } => target(stage, generation, false),
             Command::SubStep { stage, .. }
             | Command::Reset { stage }
             | Command::Revise { stage, .. }
@@ -84,7 +88,10 @@ impl Entity for WorkshopKind {
             | Command::Artifact { generation, .. }
             | Command::Summary { generation, .. }
             | Command::Confirm { generation, .. }
-            | Command::Next { generation, .. } => *generation = Some(to),
+            | Command::Next { generation, .. }
+            | Command::Ask { generation, .. }
+            | Command::Extract { generation, .. }
+            | Command::Settle { generation, .. } => *generation = Some(to),
             Command::Create { .. }
             | Command::Pause
             | Command::Resume
@@ -98,7 +105,7 @@ impl Entity for WorkshopKind {
     fn reads(state: &Workshop, command: &Command) -> Vec<Read> {
         match command {
             Command::Save { stage, session, messages, .. } => conversation::reads(state, stage, session, messages),
-            Command::Edit { stage, session, message, .. } => {
+            Command::Edit { stage, session, message, .. } | Command::Ask { stage, session, message, .. } => {
                 conversation::reads(state, stage, session, std::slice::from_ref(message))
             }
             Command::Revise { stage, message: Some(message) } => {
@@ -121,6 +128,11 @@ impl Entity for WorkshopKind {
             Command::Edit { stage, session, message, .. } => {
                 let outcomes = conversation::edit(&mut turn, stage, session, message)?;
                 turn.decision.reply = Reply::Saved(outcomes);
+            }
+            Command::Ask { stage, session, message, .. } => facilitator::ask(&mut turn, stage, session, message)?,
+            Command::Extract { stage, .. } => facilitator::extract(&mut turn, stage)?,
+            Command::Settle { stage, duty, problem, .. } => {
+                facilitator::settle(&mut turn, stage, *duty, problem.as_deref())?;
             }
             Command::SubStep { stage, sub_step } => progress::sub_step(&mut turn, stage, sub_step)?,
             Command::Artifact { stage, json, expected_version, .. } => {

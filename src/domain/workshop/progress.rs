@@ -2,6 +2,7 @@
 
 use super::command::{Cause, Effect, Event, Reply};
 use super::content::SUMMARY_PATH;
+use super::facilitator::{self, Awaits};
 use super::staleness::settle;
 use super::state::{Fingerprint, Status, StepState, Summary, Workshop, WorkshopStatus};
 use super::template::Template;
@@ -49,11 +50,13 @@ pub(super) fn next(turn: &mut Turn<'_>, stage: &StageId, summary: Option<&[Strin
     step.summary = match summary {
         Some(points) => write_summary(turn, stage, points)?,
         None => {
-            let effect = Effect::Summarize { stage: stage.clone(), generation: turn.input.generation(stage) };
-            turn.decision.effects.push((format!("summarize/{stage}"), Some(effect)));
+            let generation = turn.input.generation(stage);
+            facilitator::owe(turn, Effect::Summarize { stage: stage.clone(), generation });
             Summary::Missing
         }
     };
+    step.awaits = Awaits { summary: summary.is_none(), ..Awaits::default() };
+    step.problem = None;
     turn.set(stage, Cause::Completed, step);
     let unblocked = settle(turn, stage);
     let begun = turn.begin_next();
@@ -118,6 +121,8 @@ pub(super) fn summary(turn: &mut Turn<'_>, stage: &StageId, points: &[String]) -
         return Err(Rejection::conflict(format!("writing the summary of {stage}"), why, hint));
     }
     step.summary = write_summary(turn, stage, points)?;
+    step.awaits.summary = false;
+    step.problem = None;
     turn.set(stage, Cause::Summary, step);
     Ok(())
 }

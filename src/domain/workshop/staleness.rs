@@ -127,7 +127,7 @@ pub(super) fn restore(state: &mut Workshop, saved: &Workshop, stages: &[StageId]
         let comes_back = stages.contains(id) || (below.contains(id) && is_as_it_was(left.get(id), saved.get(id)));
         if let (true, Some(step), Some(was)) = (comes_back, state.get_mut(id), saved.get(id)) {
             let version = step.artifact_version.max(was.artifact_version);
-            step.clone_from(was);
+            step.clone_from(&was.unasked());
             step.artifact_version = version;
         }
         let made_from = if comes_back { saved } else { &left };
@@ -160,7 +160,7 @@ fn is_as_it_was(now: Option<&StepState>, then: Option<&StepState>) -> bool {
     let (Some(now), Some(then)) = (now, then) else { return false };
     let only_stale = now.stale.is_some() && then.is_begun() && work_of(now) == work_of(then);
     let without_work = |step: &StepState| !step.is_begun() || step.is_untouched();
-    now == then || only_stale || (without_work(now) && without_work(then))
+    now.unasked() == then.unasked() || only_stale || (without_work(now) && without_work(then))
 }
 
 /// What a step is apart from where it stands.
@@ -170,6 +170,6 @@ fn work_of(step: &StepState) -> StepState {
         completed_at: None,
         artifact: step.artifact.map(|artifact| ArtifactRef { confirmed: false, ..artifact }),
         stale: None,
-        ..step.clone()
+        ..step.unasked()
     }
 }

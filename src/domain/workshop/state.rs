@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::facilitator::Awaits;
 use super::outline::Outline;
 use crate::domain::{Rejection, StageId, Timestamp};
 
@@ -76,6 +77,10 @@ pub struct StepState {
     pub done: Option<Fingerprint>,
     /// Why it needs regeneration; set exactly while it does.
     pub stale: Option<Stale>,
+    /// What the facilitator is asked for and has not done yet.
+    pub awaits: Awaits,
+    /// Why the facilitator could not do what it was last asked for.
+    pub problem: Option<String>,
 }
 
 /// Which artifact a step has.
@@ -248,6 +253,11 @@ impl StepState {
     /// Whether it takes work: it is worked on, or has to be done again.
     pub fn is_open(&self) -> bool {
         matches!(self.status, Status::InProgress | Status::NeedsRegeneration)
+    }
+
+    /// The same but for what the facilitator is asked for: that belongs to no content.
+    pub(super) fn unasked(&self) -> Self {
+        Self { awaits: Awaits::default(), problem: None, ..self.clone() }
     }
 
     /// Whether there is anything in it, or ever was since it was begun.

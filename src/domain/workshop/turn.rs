@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::command::{Cause, Event, Reply};
 use super::state::{Status, StepState, Workshop, WorkshopStatus};
-use super::{WorkshopKind, apply};
+use super::{WorkshopKind, apply, facilitator};
 use crate::domain::{Decision, Generation, Inherit, Input, PlanLine, Rejection, StageId, Verb};
 
 /// A turn while it is decided.
@@ -80,6 +80,7 @@ impl<'a> Turn<'a> {
                 affects.push(stage.clone());
             }
         }
+        facilitator::dismiss(self, &affects);
         self.decision.verb = Some(Verb::new(name, Some(stage.clone()), affects, lines));
     }
 }

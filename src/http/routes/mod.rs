@@ -6,6 +6,8 @@ mod client;
 mod commands;
 mod entity;
 mod events;
+mod examples;
+mod facilitator;
 mod kept;
 mod queues;
 mod repositories;
@@ -41,6 +43,7 @@ pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
     config.configure(workflow_tasks::routes);
     config.configure(workflows::routes);
     config.configure(workshops::routes);
+    config.configure(facilitator::routes);
     config.configure(step_verbs::routes);
     config.configure(task_content::routes);
     config.configure(task_verbs::routes);
@@ -53,6 +56,7 @@ pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
     config.configure(stuck::routes);
     config.configure(repositories::routes);
     config.configure(templates::routes);
+    config.configure(examples::routes);
     config.configure(access::routes);
     config.configure(webhooks::routes);
     config.configure(commands::routes);

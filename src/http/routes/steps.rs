@@ -174,7 +174,7 @@ impl From<crate::api::Progress> for Progress {
 }
 
 /// The workshop as this writer has it: under a generation, in a session.
-fn writing(workshop: Workshop, generation: Option<u64>, session: Option<&str>) -> Workshop {
+pub(super) fn writing(workshop: Workshop, generation: Option<u64>, session: Option<&str>) -> Workshop {
     let workshop = generation.map(Generation).into_iter().fold(workshop, |workshop, at| workshop.under(at));
     session.into_iter().fold(workshop, |workshop, session| workshop.session(session))
 }

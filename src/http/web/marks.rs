@@ -52,6 +52,11 @@ impl Mark {
         }
     }
 
+    /// Whether there is nothing to see yet.
+    pub(super) fn is_idle(&self) -> bool {
+        self.tone == Tone::Idle
+    }
+
     /// The sign alone.
     pub(super) fn sign(&self) -> char {
         self.sign

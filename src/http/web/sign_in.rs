@@ -1,4 +1,4 @@
-//! How a browser signs in and out, and the page it comes to.
+//! How a browser signs in and out.
 
 use std::time::Duration;
 
@@ -14,7 +14,6 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::assets::base;
 use super::html::Html;
-use super::shell::Shell;
 use crate::api::Class;
 use crate::api::access::limits::SESSION_LIFE;
 use crate::http::auth;
@@ -44,22 +43,10 @@ struct NotSignedIn {
     hint: String,
 }
 
-/// Where a browser comes to.
-#[derive(Template)]
-#[template(path = "home.html")]
-struct Home {
-    shell: Shell,
-}
-
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
-    config.route("/", web::get().to(home));
     config.route("/sign-in", web::get().to(ask));
     config.route("/sign-in", web::post().to(sign_in));
     config.route("/sign-out", web::post().to(sign_out));
-}
-
-async fn home(shell: Shell) -> Answer<Html> {
-    shell.titled("Home").following(&["workshop", "task", "workflow"]).page(|shell| Home { shell })
 }
 
 /// Asks first: who looks at a link before its user does, as chat programs do, must not use it up.

@@ -27,7 +27,7 @@ mod tests {
 
     #[test]
     fn a_time_is_exact_for_programs_and_short_for_people() {
-        let when = When(Timestamp(1_795_295_395_307)).to_string();
+        let when = When(Timestamp::from_millis(1_795_295_395_307)).to_string();
         assert_eq!(when, "<time datetime=\"2026-11-21T21:09:55.307Z\">2026-11-21 21:09 UTC</time>");
     }
 }

@@ -118,6 +118,14 @@ pub(in crate::http) struct Step {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     stale: Option<Vec<StaleReason>>,
+    /// What the facilitator is asked for and has not done yet. Absent if nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    awaits: Vec<Duty>,
+    /// Why the facilitator could not do what it was last asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    problem: Option<String>,
     /// When it was last begun or reopened.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = DateTime)]
@@ -181,6 +189,20 @@ enum SummaryState {
     Written,
 }
 
+/// One thing that the facilitator does.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Duty {
+    /// It opens the conversation.
+    Greeting,
+    /// It answers what a person said.
+    Reply,
+    /// It makes the artifact from the conversation.
+    Extraction,
+    /// It sums the step up.
+    Summary,
+}
+
 /// A step that another is made from is no longer what it was.
 #[derive(Debug, Serialize, ToSchema)]
 struct StaleReason {
@@ -198,7 +220,7 @@ impl WorkshopBrief {
             title: state.title.clone(),
             template: state.outline.template.clone(),
             status: state.status().into(),
-            step: current(state),
+            step: current_step(state),
             steps_done: state.steps().filter(|(_, step)| step.status == workshop::Status::Complete).count(),
             steps: state.steps.len(),
             revision: view.revision,
@@ -216,7 +238,7 @@ impl Workshop {
             title: state.title.clone(),
             template: state.outline.template.clone(),
             status: state.status().into(),
-            step: current(state),
+            step: current_step(state),
             steps: state.steps().map(|(id, step)| Step::of(id, step, view)).collect(),
             undo_points: view.undo_points.iter().map(UndoPoint::from).collect(),
             orphans: view.orphans.len(),
@@ -229,8 +251,8 @@ impl Workshop {
     }
 }
 
-/// The step to go on with.
-fn current(state: &workshop::Workshop) -> String {
+/// The step to go on with: the one in progress, else the first that has to be done again, else the last.
+pub(in crate::http) fn current_step(state: &workshop::Workshop) -> String {
     let of = |status| move |(_, step): &(&StageId, &StepState)| step.status == status;
     let open = state.steps().find(of(workshop::Status::InProgress));
     let open = open.or_else(|| state.steps().find(of(workshop::Status::NeedsRegeneration)));
@@ -262,6 +284,8 @@ impl Step {
             artifact_required: known.is_some_and(|known| known.artifact.is_some()),
             summary: step.summary.into(),
             stale: step.stale.as_ref().map(|stale| stale.waits_for.iter().map(|wait| reason(wait, view)).collect()),
+            awaits: step.awaits.duties().into_iter().map(Duty::from).collect(),
+            problem: step.problem.clone(),
             started_at: step.started_at.map(rfc3339),
             completed_at: step.completed_at.map(rfc3339),
         }
@@ -269,13 +293,17 @@ impl Step {
 }
 
 fn reason(wait: &workshop::Wait, view: &View<WorkshopKind>) -> StaleReason {
-    let step = wait.stage.to_string();
-    let complete = view.state.step(&wait.stage).is_ok_and(|step| step.status == workshop::Status::Complete);
-    let why = match complete {
+    StaleReason { step: wait.stage.to_string(), why: stale_why(wait, view) }
+}
+
+/// What changed of a step that another one is made from, as a sentence.
+pub(in crate::http) fn stale_why(wait: &workshop::Wait, view: &View<WorkshopKind>) -> String {
+    let step = &wait.stage;
+    let complete = view.state.step(step).is_ok_and(|step| step.status == workshop::Status::Complete);
+    match complete {
         true => format!("{step} was done again, with another result"),
         false => format!("{step} was reset or reopened, and is not complete again"),
-    };
-    StaleReason { step, why }
+    }
 }
 
 impl From<workshop::WorkshopStatus> for WorkshopStatus {
@@ -319,6 +347,17 @@ impl From<workshop::Summary> for SummaryState {
             workshop::Summary::None => Self::None,
             workshop::Summary::Missing => Self::Missing,
             workshop::Summary::Written => Self::Written,
+        }
+    }
+}
+
+impl From<workshop::Duty> for Duty {
+    fn from(duty: workshop::Duty) -> Self {
+        match duty {
+            workshop::Duty::Greeting => Self::Greeting,
+            workshop::Duty::Reply => Self::Reply,
+            workshop::Duty::Extraction => Self::Extraction,
+            workshop::Duty::Summary => Self::Summary,
         }
     }
 }

@@ -2,10 +2,12 @@
 // it, with the token of that plan. If anything moves in between, the new plan is shown instead.
 //
 //   <button data-verb="/v1/..." data-title="Reset plan?" data-do="Reset" data-doing="Resetting..."
-//       data-body='{"stage":"plan"}' data-options="#id-of-a-template-with-fields" data-goto="/ui/...">
+//       data-body='{"stage":"plan"}' data-options="#id-of-a-template-with-fields" data-goto="/ui/..."
+//       data-wait="30">     how long the answer is waited for where what was asked is done later, in seconds
 
 import { body, fields, filled, told } from "./acts.js";
 import { element, showBar } from "./bars.js";
+import { filesOf } from "./files.js";
 import { refresh } from "./live.js";
 import { tellTimes } from "./times.js";
 
@@ -26,7 +28,7 @@ const KEPT_SHOWN = 3;
 /** @param {import("./restage.js").Restage} restage @param {HTMLButtonElement} button */
 export function openVerb(restage, button) {
   const dialog = document.getElementById("verb");
-  const { verb: path, title = "Go back?", do: label = "Do it", doing = `${label}...`, goto } = button.dataset;
+  const { verb: path, title = "Go back?", do: label = "Do it", doing = `${label}...`, goto, wait } = button.dataset;
   const more = body(button);
   const plan = element("div", { class: "plan", "aria-live": "polite", "aria-busy": "true" }, "Looking at what would happen...");
   const options = element("div", { class: "options" });
@@ -94,10 +96,10 @@ export function openVerb(restage, button) {
     try {
       const sent = { ...more, ...fields(options), plan: token };
       if (reason.value.trim()) sent.reason = reason.value.trim();
-      const answer = await restage.post(path, sent);
+      const answer = await restage.post(wait ? `${path}?wait=${wait}` : path, sent);
       setBusy(false);
       dialog.close();
-      tellDone(label, answer.body);
+      tellDone(label, answer.body, wait);
       if (goto) location.assign(filled(goto, answer.body));
       else refresh();
     } catch (error) {
@@ -135,6 +137,7 @@ function linesOf(plan) {
     const whole = folded ? element("details", {}, element("summary", {}, `${lines.length} things`), list) : list;
     parts.push(element("section", { class: tone }, element("h3", {}, words), whole));
   }
+  parts.push(...filesOf(plan.files));
   if (plan.drafts > 0) parts.push(element("p", {}, `${plan.drafts} unsaved drafts are written down first.`));
   if (plan.undo_until) {
     const until = element("time", { datetime: plan.undo_until, "data-as": "date" }, plan.undo_until);
@@ -144,7 +147,7 @@ function linesOf(plan) {
 }
 
 /** Says that it is done, with the way back. */
-function tellDone(label, answer) {
+function tellDone(label, answer, wait) {
   const { entity } = document.body.dataset;
   const acts = [];
   if (entity && answer?.undo_point !== undefined) {
@@ -155,6 +158,7 @@ function tellDone(label, answer) {
       do: "Undo",
       doing: "Undoing...",
       body: JSON.stringify({ undo_point: answer.undo_point }),
+      ...(wait && { wait }),
     });
     acts.push(undo);
   }

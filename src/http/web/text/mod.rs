@@ -15,4 +15,4 @@ mod tests;
 pub(in crate::http) use diff::{FileChange, FileDiff, Hunk, Line, LineKind, Patch, patch, words};
 pub(in crate::http) use markdown::markdown;
 pub(in crate::http) use plain::{line, plain};
-pub(in crate::http) use safe::Safe;
+pub(in crate::http) use safe::{Safe, is_unseen};

@@ -93,7 +93,7 @@ impl Writer {
 
 /// Characters that have no look of their own and change what is seen: control characters but line breaks and tabs, those
 /// that turn the direction of writing, and those that take no room. What scripts and emoji need to join letters is none.
-pub(super) fn is_unseen(c: char) -> bool {
+pub(in crate::http) fn is_unseen(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
         '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' => true,
