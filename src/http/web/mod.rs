@@ -3,6 +3,7 @@
 
 mod assets;
 mod audit;
+mod batch;
 mod begin;
 mod board;
 mod graph;
@@ -32,6 +33,7 @@ pub(in crate::http) use html::{MEDIA_TYPE, fault, is_page};
 pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
     config.route("/assets/{digest}/{file:.+}", web::get().to(assets::file));
     config.configure(audit::routes);
+    config.configure(batch::routes);
     config.configure(board::routes);
     config.configure(history::routes);
     config.configure(home::routes);
