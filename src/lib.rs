@@ -26,7 +26,9 @@ pub use api::{
 };
 pub use api::{Batch, Batches, StuckAfter, StuckAt, StuckPage, StuckQuery, Workflow, Workflows};
 #[cfg(feature = "tasks")]
-pub use api::{DiffOf, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks};
+pub use api::{
+    DiffOf, Example, Examples, LoadedExample, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks,
+};
 #[cfg(feature = "http")]
 pub use api::{Facilitator, FacilitatorModel};
 #[cfg(feature = "http")]

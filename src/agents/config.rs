@@ -121,6 +121,11 @@ impl AgentConfig {
         named.unwrap_or(&self.default).clone()
     }
 
+    /// Whether a stage is done by the agent that comes with the program, and asks for nothing from anybody.
+    pub(crate) fn needs_nothing(&self, stage: &str) -> bool {
+        self.for_stage(stage) == built_in::script()
+    }
+
     /// All agents, by name.
     pub fn agents(&self) -> impl Iterator<Item = &AgentSpec> {
         self.agents.values()

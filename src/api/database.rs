@@ -12,6 +12,8 @@ use super::batches::Batches;
 use super::error::Error;
 #[cfg(feature = "http")]
 use super::events::Events;
+#[cfg(feature = "tasks")]
+use super::examples::{Examples, Loading};
 #[cfg(feature = "http")]
 use super::facilitator::{Facilitator, Host};
 use super::kind::Kind;
@@ -179,6 +181,8 @@ pub struct Restage {
     facilitator: Arc<OnceLock<Arc<Host>>>,
     #[cfg(feature = "tasks")]
     tasks: Arc<OnceLock<Tasks>>,
+    #[cfg(feature = "tasks")]
+    loading: Loading,
     #[cfg(feature = "http")]
     events: Arc<OnceLock<Events>>,
     #[cfg(feature = "http")]
@@ -243,6 +247,8 @@ impl Restage {
             facilitator: Arc::default(),
             #[cfg(feature = "tasks")]
             tasks: Arc::default(),
+            #[cfg(feature = "tasks")]
+            loading: Loading::default(),
             #[cfg(feature = "http")]
             events: Arc::default(),
             #[cfg(feature = "http")]
@@ -320,8 +326,27 @@ impl Restage {
         };
         let clock = Arc::clone(self.runtime.clock());
         let vcs = Arc::new(Git::new(Limits::default(), move || clock.now().as_millis().div_euclid(1_000)));
-        let tasks = Tasks::new(self.kind()?, self.kind()?, vcs, id.to_string(), &folder, agents);
+        let live = self.live.clone();
+        let tasks = Tasks::new(self.kind()?, self.kind()?, vcs, id.to_string(), &folder, agents, live);
         Ok(self.tasks.get_or_init(|| tasks).clone())
+    }
+
+    /// Examples to look at and to play with.
+    #[cfg(feature = "tasks")]
+    pub fn examples(&self) -> Examples {
+        Examples::new(self.clone())
+    }
+
+    /// Who makes an example.
+    #[cfg(feature = "tasks")]
+    pub(super) fn loading(&self) -> &Loading {
+        &self.loading
+    }
+
+    /// The data folder; `None` for a store in memory.
+    #[cfg(feature = "tasks")]
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// Audit entries of all entities, by kind, id and revision, after one of them.
@@ -334,6 +359,17 @@ impl Restage {
         Ok(done.unwrap_or(Err(StoreError::Closed.into()))?)
     }
 
+    /// Audit entries of all entities, from the newest on, after one of them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn latest_audits(&self, after: Option<&Audit>, most: usize) -> Result<Vec<Audit>, Error> {
+        let store = Arc::clone(self.runtime.store());
+        let after = after.map(|last| (last.at, (last.kind.clone(), last.id.clone(), last.revision)));
+        let done = tokio::task::spawn_blocking(move || query::latest_audits(store.as_ref(), after, most)).await;
+        Ok(done.unwrap_or(Err(StoreError::Closed.into()))?)
+    }
+
     /// An id for something that is to be made. With a seed, such as an idempotency key and the name of who gave it, always
     /// the same, so that asking again makes no second one.
     ///
@@ -342,14 +378,19 @@ impl Restage {
     pub fn new_id(&self, kind: &str, seed: Option<&str>) -> Result<EntityId, Error> {
         let bytes = match seed {
             Some(seed) => Digest::of(format!("{kind}\0{seed}").as_bytes()).0,
-            None => {
-                let folder = self.path.clone().unwrap_or_default();
-                let random = random_id().map_err(|error| StoreError::io("getting random bytes for", &folder, error))?;
-                Digest::of(&random).0
-            }
+            None => Digest::of(&self.random()?).0,
         };
         let digits: String = bytes.iter().take(NEW_ID_BYTES).map(|byte| format!("{byte:02x}")).collect();
         Ok(EntityId::new(format!("{kind}-{digits}"))?)
+    }
+
+    /// Bytes that nobody can guess.
+    ///
+    /// # Errors
+    /// The system has none to give.
+    pub(crate) fn random(&self) -> Result<[u8; 16], Error> {
+        let folder = self.path.clone().unwrap_or_default();
+        Ok(random_id().map_err(|error| StoreError::io("getting random bytes for", &folder, error))?)
     }
 
     /// Everything committed after a position, in order, and then what comes.

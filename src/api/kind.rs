@@ -65,6 +65,19 @@ impl<E: Entity> Kind<E> {
         self.read(move |store| query::view(store, &of)).await
     }
 
+    /// Existing entities as they are on disk, by id, after one of them: for lists.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn views(&self, after: Option<&EntityId>, most: usize) -> Result<Vec<(EntityId, View<E>)>, Error> {
+        let after = after.cloned();
+        self.read(move |store| {
+            let ids = query::list::<E>(store, after.as_ref(), most)?;
+            ids.into_iter().map(|id| query::view(store, &id).map(|view| (id, view))).collect()
+        })
+        .await
+    }
+
     /// Orphans of all entities, by id and number, after one of them.
     ///
     /// # Errors

@@ -6,6 +6,8 @@ mod database;
 mod error;
 #[cfg(feature = "http")]
 pub mod events;
+#[cfg(feature = "tasks")]
+mod examples;
 #[cfg(feature = "http")]
 mod facilitator;
 mod handle;
@@ -28,6 +30,8 @@ pub use access::Access;
 pub use batches::{Batch, Batches};
 pub use database::{Feed, Options, Restage, Stats};
 pub use error::{Class, Error};
+#[cfg(feature = "tasks")]
+pub use examples::{Example, Examples, LoadedExample};
 #[cfg(feature = "http")]
 pub use facilitator::{Facilitator, FacilitatorModel};
 pub use handle::{Handle, Receipt};

@@ -378,6 +378,15 @@ impl Workshop {
         Ok((version, String::from_utf8_lossy(&bytes).into_owned()))
     }
 
+    /// An artifact of a step as it was at a version, if the step still has it: those before a reset are archived.
+    ///
+    /// # Errors
+    /// As of [`Handle::page`].
+    pub async fn artifact_at(&self, step: &StageId, version: u64) -> Result<Option<String>, Error> {
+        let bytes = self.content(step, artifact_path(version)).await?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
     /// The points of a step's summary.
     ///
     /// # Errors

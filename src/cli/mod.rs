@@ -6,6 +6,7 @@ mod audit;
 mod batch;
 mod call;
 mod events;
+mod example;
 pub mod exit;
 mod files;
 mod going_back;
@@ -119,6 +120,7 @@ async fn dispatch(command: Command, global: &Global, site: &Site, output: &mut O
         Command::Batch(verb) => batch::run(verb, global, site, output).await,
         Command::Audit(args) => audit::run(&args, site, output).await,
         Command::Events(args) => events::run(&args, site, output).await,
+        Command::Example(args) => example::run(&args, site, output).await,
         // It has no data folder: it was done where it was typed.
         Command::Worker(_) | Command::Completions { .. } => Ok(()),
     }

@@ -14,6 +14,7 @@
 //! | `d` | kind, id, idempotency key | the answer that was given |
 //! | `k` | time, kind, id, idempotency key | when that answer may be forgotten |
 //! | `a` | kind, id, revision | audit entry |
+//! | `y` | time, kind, id, revision; times and revisions from the newest on | there is an audit entry |
 //! | `x` | kind, id, effect key | effect owed |
 //! | `t` | due time, kind, id, timer key | a timer |
 //! | `g` | kind, id, stage, generation | content that nothing refers to any more |
@@ -34,6 +35,7 @@ pub(crate) mod class {
     pub(crate) const ANSWER: u8 = b'd';
     pub(crate) const ANSWER_AGE: u8 = b'k';
     pub(crate) const AUDIT: u8 = b'a';
+    pub(crate) const AUDIT_TIME: u8 = b'y';
     pub(crate) const EFFECT: u8 = b'x';
     pub(crate) const TIMER: u8 = b't';
     pub(crate) const GARBAGE: u8 = b'g';
@@ -101,6 +103,10 @@ impl EntityKeys {
 
     pub(crate) fn audit(&self, revision: u64) -> Vec<u8> {
         self.numbered(class::AUDIT, revision)
+    }
+
+    pub(crate) fn audit_time(&self, at: Timestamp, revision: u64) -> Vec<u8> {
+        audit_time(at, self.kind, &self.id, revision)
     }
 
     pub(crate) fn undo(&self, number: u64) -> Vec<u8> {
@@ -188,6 +194,21 @@ pub(crate) fn shared(digest: Digest) -> Vec<u8> {
     let mut key = vec![class::SHARED];
     key.extend_from_slice(&digest.0);
     key
+}
+
+/// The key that finds an audit entry by its time: what is newer comes first.
+pub(crate) fn audit_time(at: Timestamp, kind: &str, id: &EntityId, revision: u64) -> Vec<u8> {
+    let mut key = vec![class::AUDIT_TIME];
+    key.extend_from_slice(&time_bytes(at).map(|byte| !byte));
+    name(&mut key, kind, id);
+    key.extend_from_slice(&(!revision).to_be_bytes());
+    key
+}
+
+/// Which audit entry such a key finds.
+pub(crate) fn parse_audit_time(key: &[u8]) -> Option<(&str, EntityId, u64)> {
+    let (kind, id, number) = parse_named(key.get(1 + size_of::<u64>()..)?)?;
+    Some((kind, id, !parse_number(number)?))
 }
 
 /// The beginning of all keys of a class for one kind.

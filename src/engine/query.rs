@@ -183,6 +183,29 @@ pub fn audits(store: &dyn Store, after: Option<&Place>, most: usize) -> Result<V
     Ok(found)
 }
 
+/// Audit entries of all entities, from the newest on, after one of them.
+pub fn latest_audits(store: &dyn Store, after: Option<(Timestamp, Place)>, most: usize) -> Result<Vec<Audit>, Failure> {
+    let after = after.map(|(at, (kind, id, revision))| keys::audit_time(at, &kind, &id, revision));
+    let mut places = Vec::new();
+    if most == 0 {
+        return Ok(Vec::new());
+    }
+    content::each_key(store, &[class::AUDIT_TIME], after, |key, _| {
+        places.extend(keys::parse_audit_time(key).map(|(kind, id, at)| keys::numbered(class::AUDIT, kind, &id, at)));
+        places.len() < most
+    })?;
+    let mut found = Vec::with_capacity(places.len());
+    for place in places {
+        match store.get(&place)?.map(|bytes| codec::decode(Tag::Audit, &bytes)) {
+            Some(Ok(audit)) => found.push(audit),
+            // As above: verification finds it.
+            Some(Err(error)) => tracing::error!(%error, "an audit entry that can't be read is left out"),
+            None => tracing::error!("an audit entry that is missing is left out"),
+        }
+    }
+    Ok(found)
+}
+
 /// Orphans of all entities of a kind, by id and number, after one of them.
 pub fn orphans<E: Entity>(
     store: &dyn Store,

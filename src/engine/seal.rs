@@ -101,6 +101,7 @@ impl<E: Entity> Sealed<E> {
         if let Some(verb) = proposal.verb.as_ref().filter(|verb| !matches!(verb.part, Part::Finished { .. })) {
             let audit = Self::audit(instance, &proposal, verb, before, terms, now);
             self.batch.put(instance.keys.audit(revision), instance.encode(Tag::Audit, &audit)?);
+            self.batch.put(instance.keys.audit_time(now, revision), Vec::new());
             changes.push(Change::Audited(audit.hash()));
         }
         self.batch.changes.extend(proposal.extra.changes);

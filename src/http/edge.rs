@@ -14,13 +14,13 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{HttpMessage as _, HttpResponse};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use futures_util::FutureExt as _;
 
 use super::auth::{self, Quota};
 use super::problem::{self, Answer, Problem};
 use super::state::{App, Requests};
-use super::{caller, pages};
+use super::{caller, web};
 use crate::api::Stopwatch;
 
 /// The header that names a request in the log.
@@ -32,7 +32,8 @@ const ALWAYS: [&str; 4] = ["/livez", "/readyz", "/version", "/metrics"];
 /// What an answer says of itself to a browser, unless its handler said otherwise.
 const HEADERS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "no-referrer"),
+    // With `no-referrer` browsers say `Origin: null` for the forms of our own pages.
+    (header::REFERRER_POLICY, "same-origin"),
     (
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -63,7 +64,8 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
     let under_way = match admitted {
         Ok(under_way) => under_way,
         Err(problem) => {
-            let answer = request.into_response(problem.response(&id)).map_into_right_body();
+            let answer = refused(&problem, request.request(), &id);
+            let answer = request.into_response(answer).map_into_right_body();
             record(&app, &answer, &method, &id, watch.time());
             return Ok(dressed(answer, &id));
         }
@@ -74,7 +76,8 @@ pub(in crate::http) async fn pass<B: MessageBody + 'static>(
         Ok(Ok(answer)) if is_plain_error(answer.response()) => {
             let problem = problem_of(answer.response());
             let (request, _) = answer.into_parts();
-            ServiceResponse::new(request, problem.response(&id)).map_into_right_body()
+            let answer = refused(&problem, &request, &id);
+            ServiceResponse::new(request, answer).map_into_right_body()
         }
         Ok(Ok(answer)) => answer.map_into_left_body(),
         Ok(Err(error)) => return Err(failed(&app, &method, &id, &problem_of_error(&error), watch.time())),
@@ -116,6 +119,11 @@ impl Drop for UnderWay {
     }
 }
 
+/// A refusal in the form that whoever asked can read.
+fn refused(problem: &Problem, request: &HttpRequest, id: &str) -> HttpResponse {
+    if web::is_page(request.path()) { web::fault(problem, request, id) } else { problem.response(id) }
+}
+
 /// An error that is not in the form of a problem yet. A page says for itself what is wrong.
 fn is_plain_error<B>(answer: &HttpResponse<B>) -> bool {
     let status = answer.status();
@@ -124,7 +132,7 @@ fn is_plain_error<B>(answer: &HttpResponse<B>) -> bool {
         && answer
             .headers()
             .get(header::CONTENT_TYPE)
-            .is_none_or(|of| of != problem::MEDIA_TYPE && of != pages::MEDIA_TYPE)
+            .is_none_or(|of| of != problem::MEDIA_TYPE && of != web::MEDIA_TYPE)
 }
 
 /// The problem that an answer stands for.

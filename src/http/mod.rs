@@ -14,7 +14,6 @@ mod metrics;
 mod openapi;
 mod options;
 mod page;
-mod pages;
 mod problem;
 mod routes;
 mod server;
@@ -22,6 +21,7 @@ mod state;
 mod streams;
 mod terms;
 mod tls;
+mod web;
 mod wire;
 
 pub use commands::{CommandError, CommandInput, CommandLine, CommandPart, Commands, Lines, Terminal};

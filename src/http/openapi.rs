@@ -39,6 +39,7 @@ use super::state::App;
         (name = "kept", description = "Histories, undo points, late work and the audit, of entities of every kind."),
         (name = "repositories", description = "Where tasks work."),
         (name = "templates", description = "What workshops and tasks are made from."),
+        (name = "examples", description = "Something to look at and to play with."),
         (name = "events", description = "Everything that happens, as it happens."),
         (name = "webhooks", description = "Events that are sent to others."),
         (name = "commands", description = "Command lines that are typed elsewhere."),

@@ -129,6 +129,16 @@ impl Problem {
         &self.0.code
     }
 
+    /// What is wrong, as a sentence.
+    pub(in crate::http) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// What to do about it; empty where nothing is known.
+    pub(in crate::http) fn what_to_do(&self) -> &str {
+        &self.0.hint
+    }
+
     /// The status it is answered with.
     pub(in crate::http) fn status(&self) -> StatusCode {
         self.0.status

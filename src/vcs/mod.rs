@@ -24,7 +24,7 @@ pub use git::{Git, Limits};
 pub(crate) use step::STEPS;
 pub use types::{
     Candidate, CleanedUp, CommitId, Created, DiffRange, Facts, FileChange, GoBack, Kept, Look, MergeRequest, Merged,
-    NewWorktree, Place, Snapshot, SnapshotKind, StageCommit, Stays, To, TreeId, WentBack,
+    NewCommit, NewWorktree, Place, Snapshot, SnapshotKind, StageCommit, Stays, To, TreeId, WentBack,
 };
 
 use std::path::Path;
@@ -37,6 +37,12 @@ pub trait Vcs: Send + Sync + 'static {
     /// No repository, a bare or a foreign one, one without commits, one that uses what can't be handled right: each with
     /// what to do about it.
     fn probe(&self, repository: &Path) -> Result<Facts, VcsError>;
+
+    /// Makes a repository where nothing is, with these commits on `main`.
+    ///
+    /// # Errors
+    /// [`VcsProblem::PlaceTaken`] when something is there; it can't be written.
+    fn new_repository(&self, root: &Path, commits: &[NewCommit]) -> Result<(), VcsError>;
 
     /// Makes a branch and a worktree for a task; finishes one that a crash left half made.
     ///

@@ -50,6 +50,15 @@ object_id!(
     TreeId
 );
 
+/// A commit of a repository that is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewCommit {
+    /// Its message.
+    pub message: String,
+    /// The files that are new or changed by it: path and text.
+    pub files: Vec<(String, String)>,
+}
+
 /// A repository that tasks can work in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {

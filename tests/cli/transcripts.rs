@@ -20,7 +20,7 @@ fn played(script: &str, of: &str, served: bool) -> String {
         program.with_repository();
     }
     // What they are depends on when things happened.
-    let mut ids = ["task", "workflow", "batch"].iter().any(|name| of.starts_with(name)).then(Ids::default);
+    let mut ids = ["task", "workflow", "batch", "example"].iter().any(|name| of.starts_with(name)).then(Ids::default);
     let mut normal = |text: &str| {
         let text = program.normal(text);
         ids.as_mut().map_or_else(|| text.clone(), |ids| ids.hidden(&text))
@@ -179,6 +179,11 @@ fn a_server_that_holds_the_folder_does_the_same_with_tasks() {
     for name in ["task-forward.txt", "task-back.txt", "task-json.txt"] {
         holds_through_a_server(name);
     }
+}
+
+#[test]
+fn examples_are_loaded_and_can_be_looked_at() {
+    holds("example.txt");
 }
 
 #[test]

@@ -50,7 +50,7 @@ async fn every_answer_tells_a_browser_to_be_careful() {
     for path in ["/livez", "/nothing", "/v1/tokens", "/docs/", "/v1/openapi.json"] {
         let answer = world.get(path).await;
         assert_eq!(answer.headers["x-content-type-options"], "nosniff", "{path}");
-        assert_eq!(answer.headers["referrer-policy"], "no-referrer", "{path}");
+        assert_eq!(answer.headers["referrer-policy"], "same-origin", "{path}");
         let policy = answer.headers["content-security-policy"].to_str().unwrap();
         assert!(
             policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"),

@@ -126,5 +126,19 @@ async fn what_is_made_before_is_listed_after_another_start() {
     assert_eq!(before["items"], json!(own));
     let (_, unsound) = restage.workshops().unwrap().kind().verify(|_| {}).await.unwrap();
     assert_eq!(unsound, []);
+
+    let (mut newest, mut last) = (Vec::new(), None);
+    loop {
+        let page = restage.latest_audits(last.as_ref(), 2).await.unwrap();
+        last = page.last().cloned().or(last);
+        if page.is_empty() {
+            break;
+        }
+        newest.extend(page);
+    }
+    assert!(newest.windows(2).all(|pair| pair[0].at >= pair[1].at), "from the newest on");
+    let key = |entry: &restage::Audit| (entry.kind.clone(), entry.id.clone(), entry.revision);
+    newest.sort_by_key(key);
+    assert_eq!(newest, entries, "they are the same");
     restage.shutdown().await.unwrap();
 }

@@ -11,6 +11,7 @@ mod commands;
 mod core;
 mod entity;
 mod events;
+mod examples;
 mod facilitator;
 mod going_back;
 mod limits;

@@ -96,6 +96,16 @@ impl Task {
         self.look(&view.state, None).await
     }
 
+    /// The commits of its branch since it began, newest first, and what is in the worktree beyond them.
+    ///
+    /// # Errors
+    /// As of [`files`](Self::files).
+    pub async fn branch(&self) -> Result<Look, Error> {
+        let view = self.view().await?;
+        let base = view.state.place.as_ref().map(|place| commit_id(&place.base_commit)).transpose()?;
+        self.look(&view.state, base.map(To::Commit)).await
+    }
+
     /// The worktree's folder.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ use crate::agents::{AgentConfig, Mark, Started, end_leftovers};
 use crate::api::error::Error;
 use crate::api::handle::Handle;
 use crate::api::kind::Kind;
+use crate::api::live::Live;
 use crate::domain::task::{Command, Effect, Finish, Run, Task as State, TaskKind};
 use crate::domain::{EntityId, Rejection};
 use crate::engine::Owed;
@@ -35,6 +36,8 @@ pub(crate) struct Host {
     store: String,
     pub(super) worktrees: PathBuf,
     pub(super) agents: AgentConfig,
+    /// Who looks on sees what agents put out.
+    pub(super) live: Live,
     slots: Mutex<HashMap<EntityId, Arc<Slot>>>,
     pub(super) tries: Tries,
     /// Set when the folder is closed: no agent is started any more, and those that run are ended.
@@ -77,9 +80,10 @@ impl Host {
         store: String,
         worktrees: PathBuf,
         agents: AgentConfig,
+        live: Live,
     ) -> Self {
         let (slots, tries, closing) = (Mutex::default(), Tries::default(), watch::Sender::new(false));
-        Self { kind, repositories, vcs, store, worktrees, agents, slots, tries, closing }
+        Self { kind, repositories, vcs, store, worktrees, agents, live, slots, tries, closing }
     }
 
     /// Carries one out.

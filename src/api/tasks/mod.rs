@@ -2,6 +2,7 @@
 
 mod files;
 mod host;
+mod live_output;
 mod operate;
 mod repositories;
 mod run;
@@ -19,6 +20,7 @@ use host::Host;
 
 use super::error::Error;
 use super::kind::Kind;
+use super::live::Live;
 use crate::agents::AgentConfig;
 use crate::domain::EntityId;
 use crate::domain::repository::RepositoryKind;
@@ -82,11 +84,12 @@ impl Tasks {
         store: String,
         worktrees: &Path,
         agents: AgentConfig,
+        live: Live,
     ) -> Self {
         // As version control gives it, with which it is compared.
         let worktrees = repositories::real(worktrees);
         let repositories = Repositories::new(repositories, Arc::clone(&vcs), worktrees.clone());
-        let host = Host::new(kind.clone(), repositories.clone(), vcs, store, worktrees, agents);
+        let host = Host::new(kind.clone(), repositories.clone(), vcs, store, worktrees, agents, live);
         Self { kind, repositories, host: Arc::new(host) }
     }
 
@@ -102,6 +105,11 @@ impl Tasks {
     /// The repositories that tasks work in.
     pub fn repositories(&self) -> &Repositories {
         &self.repositories
+    }
+
+    /// Whether a stage is done by the agent that comes with the program.
+    pub(in crate::api) fn needs_nothing(&self, stage: &str) -> bool {
+        self.host.agents.needs_nothing(stage)
     }
 
     /// One task; it need not exist.

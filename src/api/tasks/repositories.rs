@@ -8,7 +8,7 @@ use crate::api::kind::Kind;
 use crate::domain::repository::{Command, RepositoryFacts, RepositoryKind};
 use crate::domain::{EntityId, Rejection};
 use crate::engine::query;
-use crate::vcs::Vcs;
+use crate::vcs::{NewCommit, Vcs};
 
 /// The registered repositories of a data folder. Cheap to clone.
 #[derive(Clone)]
@@ -56,6 +56,12 @@ impl Repositories {
         let facts = RepositoryFacts { root, common, base: found.base, notes: found.notes };
         self.kind.entity(name).by(by).send(Command::Register(facts.clone())).await?;
         Ok(facts)
+    }
+
+    /// Makes a repository of our own. One that is there already stays as it is.
+    pub(in crate::api) async fn make(&self, root: &Path, commits: Vec<NewCommit>) -> Result<(), Error> {
+        let (vcs, root) = (Arc::clone(&self.vcs), root.to_path_buf());
+        super::files::blocking(move || if root.exists() { Ok(()) } else { vcs.new_repository(&root, &commits) }).await
     }
 
     /// A registered repository.

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::files::blocking;
 use super::host::{Host, Running, Slot};
+use super::live_output::LiveOutput;
 use super::operate::Trying;
 use super::task::Task;
 use crate::agents::{Agent, AgentSpec, Ended, Launch, Line, Said, Stream};
@@ -160,7 +161,7 @@ impl Host {
     ) -> Result<Finish, String> {
         let started = agent.started().clone();
         let process = (started.pid, started.start_time, started.boot);
-        let mut told = Telling::new(self.task(id), run);
+        let mut told = Telling::new(self.task(id), run, LiveOutput::new(&self.live, id, run));
         let (stage, generation) = (run.stage.clone(), run.generation);
         told.send(Command::Started { stage, generation, agent: spec.name.clone(), process }).await?;
         let mut closing = self.closing();
@@ -240,12 +241,13 @@ struct Telling {
     /// What was said since the fence.
     late: Report,
     late_bytes: usize,
+    output: LiveOutput,
 }
 
 impl Telling {
-    fn new(task: Handle<TaskKind>, run: &Run) -> Self {
+    fn new(task: Handle<TaskKind>, run: &Run, output: LiveOutput) -> Self {
         let (stage, generation, late) = (run.stage.clone(), run.generation, Report::default());
-        Self { task, stage, generation, fenced: false, stopping: false, late, late_bytes: 0 }
+        Self { task, stage, generation, fenced: false, stopping: false, late, late_bytes: 0, output }
     }
 
     /// Sends something that is not kept if it is too late: the stage has gone on to another generation, or the run was
@@ -279,6 +281,7 @@ impl Telling {
     /// Takes in what was said.
     async fn take(&mut self, lines: Vec<Line>) -> Result<(), String> {
         let at = self.task.now();
+        self.show(&lines);
         let mut report = Report::default();
         for line in lines {
             self.put(&mut report, line, at);
@@ -290,6 +293,19 @@ impl Telling {
             self.tell(report).await?;
         }
         Ok(())
+    }
+
+    /// Shows lines to those who look on. What is said after the fence is no part of the task any more.
+    fn show(&mut self, lines: &[Line]) {
+        if self.fenced || self.stopping {
+            return;
+        }
+        for line in lines {
+            if let Line::Text { text, .. } = line {
+                self.output.line(text);
+            }
+        }
+        self.output.show();
     }
 
     async fn tell(&mut self, report: Report) -> Result<(), String> {

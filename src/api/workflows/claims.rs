@@ -20,6 +20,7 @@ use crate::domain::queue;
 use crate::domain::workflow::limits::{LEASE_SECONDS_MAX, WORKER_NAME_BYTES_MAX};
 use crate::domain::workflow::{Command, Domain, Grant, Outcome, Reply, ResultStatus, TaskId, TaskResult, WorkflowKind};
 use crate::domain::{EntityId, Rejection, Timestamp};
+use crate::engine::View;
 use crate::store::StoreError;
 
 /// Longest that a claim waits for work.
@@ -342,6 +343,18 @@ impl Leased {
         Ok(receipt.map(|_| outcome))
     }
 
+    /// Whether the task is still with whoever holds this lease.
+    #[cfg(feature = "tasks")]
+    pub(in crate::api) async fn holds(&self) -> Result<bool, Error> {
+        Ok(self.holds_in(&self.handle.view().await?))
+    }
+
+    fn holds_in(&self, view: &View<WorkflowKind>) -> bool {
+        let entry = view.state.under_way.get(&self.lease.task);
+        let holds = entry.and_then(|entry| entry.leased()).is_some_and(|lease| lease.claim == self.lease.claim);
+        holds && view.generation(&self.lease.gate) == self.lease.generation
+    }
+
     /// Gives the task back, for somebody else to get at once. One that is not held any more stays as it is.
     ///
     /// # Errors
@@ -350,9 +363,7 @@ impl Leased {
         let mut tries = 0;
         loop {
             let view = self.handle.view().await?;
-            let entry = view.state.under_way.get(&self.lease.task);
-            let holds = entry.and_then(|entry| entry.leased()).is_some_and(|lease| lease.claim == self.lease.claim);
-            if !holds || view.generation(&self.lease.gate) != self.lease.generation {
+            if !self.holds_in(&view) {
                 break;
             }
             // At this revision only: a moment later somebody else may hold it.

@@ -3,6 +3,7 @@
 mod audit;
 mod duration;
 mod events;
+mod example;
 mod reach;
 mod serve;
 pub mod task;
@@ -19,6 +20,7 @@ use clap_complete::Shell;
 
 pub use audit::AuditArgs;
 pub use events::EventsArgs;
+pub use example::{ExampleArgs, ExampleOf};
 pub use reach::Reach;
 pub use serve::ServeArgs;
 pub use task::{AgentArgs, AgentVerb, AgentsArgs, RepoVerb, TaskArgs, TierVerb};
@@ -31,6 +33,7 @@ use workshop::WorkshopVerb;
 const EXAMPLES: &str = "\
 Examples:
   restage tour                                          see all of it in seconds
+  restage example workshop                              something to look at and to play with
   restage workshop new garden --title \"Our garden\"
   restage workshop say garden challenge \"The well is dry\"
   restage workshop reset garden challenge --dry-run     what would be cleared, kept and made stale
@@ -147,6 +150,11 @@ pub enum Command {
     Verify(VerifyArgs),
     /// See a workshop and a task raced, taken back, undone and crashed, in a folder of its own
     Tour(TourArgs),
+    /// Load an example of a workshop, a task or a workflow, to look at and to play with
+    #[command(
+        after_help = "There is one of each kind: asked again, this leads to the one that is there.\n\nExamples:\n  restage example workshop\n  restage example workflow"
+    )]
+    Example(ExampleArgs),
     /// Print completions for a shell
     #[command(after_help = "Example:\n  restage completions bash > ~/.local/share/bash-completion/completions/restage")]
     Completions {
@@ -190,6 +198,7 @@ impl Command {
             Self::Queue(_) | Self::Stuck(_) => Does::Looks,
             Self::Audit(_) | Self::Events(_) => Does::Looks,
             Self::Repo(RepoVerb::Add { .. }) | Self::Backup(_) | Self::Restore(_) | Self::Serve(_) => Does::Acts,
+            Self::Example(_) => Does::Acts,
             Self::Repo(RepoVerb::List) | Self::Template(_) | Self::Tier(_) | Self::Agent(_) => Does::Looks,
             // The tour works in a folder of its own.
             Self::Verify(_) | Self::Tour(_) | Self::Completions { .. } => Does::Looks,

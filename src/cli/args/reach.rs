@@ -33,6 +33,7 @@ impl Command {
             Self::Workshop(_) | Self::Task(_) | Self::Repo(_) | Self::Agent(_) | Self::Token(_) | Self::Backup(_) => {
                 Reach::Folder
             }
+            Self::Example(_) => Reach::Folder,
             Self::Workflow(WorkflowVerb::Template(_)) => Reach::Files,
             Self::Workflow(_) | Self::Queue(_) | Self::Stuck(_) | Self::Batch(_) => Reach::Folder,
             Self::Events(args) if args.follow => Reach::Server,

@@ -123,10 +123,18 @@ async fn begin(
     let held = Held::write(&settings.data, &local_url(&server), token.reveal())
         .map_err(|error| Stop::file("writing", &settings.data.join(held::FILE), &error))?;
     let mut lines = format!("{}\n", server.url());
-    if let Some(link) = access.first_link().await? {
+    let first = access.first_link().await?;
+    if let Some(link) = &first {
         lines.push_str(&format!("{}/sign-in?link={}\n", server.url(), link.reveal()));
     }
     output.bytes(lines.as_bytes())?;
+    // The log of a service has a form of its own.
+    if output.is_seen() {
+        output.note(match first {
+            Some(_) => "open the second address in a browser: it signs the browser in, once; there, load an example",
+            None => "open the address in a browser; a link that signs one in: restage token link",
+        });
+    }
     tracing::info!(address = %server.address(), data = %settings.data.display(), "ready");
     Ok((server, held))
 }

@@ -53,6 +53,7 @@ fn every_class_of_key_is_in_the_fixture() {
         class::ANSWER,
         class::ANSWER_AGE,
         class::AUDIT,
+        class::AUDIT_TIME,
         class::EFFECT,
         class::TIMER,
     ] {

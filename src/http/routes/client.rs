@@ -5,7 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, get};
 use sha2::{Digest as _, Sha256};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-const CLIENT: &str = include_str!("../client/restage.js");
+/// The client itself.
+pub(in crate::http) const CLIENT: &str = include_str!("../client/restage.js");
 
 pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
     config.service(javascript_client);

@@ -6,6 +6,7 @@ mod client;
 mod commands;
 mod entity;
 mod events;
+mod examples;
 mod facilitator;
 mod kept;
 mod queues;
@@ -31,7 +32,10 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::problem::{Answer, Problem};
 use super::state::App;
-use super::{docs, health, metrics, openapi, pages};
+use super::{docs, health, metrics, openapi, web};
+
+pub(in crate::http) use client::CLIENT;
+pub(in crate::http) use kept::{AuditParams, ENTRIES_PER_PAGE, ENTRIES_PER_READ, Filter, Place, place, place_of};
 
 /// Everything the server answers to. Routes are tried in this order, so what is asked most comes first.
 pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
@@ -53,6 +57,7 @@ pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
     config.configure(stuck::routes);
     config.configure(repositories::routes);
     config.configure(templates::routes);
+    config.configure(examples::routes);
     config.configure(access::routes);
     config.configure(webhooks::routes);
     config.configure(commands::routes);
@@ -61,7 +66,7 @@ pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {
     config.configure(metrics::routes);
     config.configure(openapi::routes);
     config.configure(docs::routes);
-    config.configure(pages::routes);
+    config.configure(web::routes);
 }
 
 /// Answers what no route takes.

@@ -34,4 +34,4 @@ pub(in crate::http) use workflow_task::{
     Grant, Json, LateWorkflowResult, NewResult, NewWorkflowTask, TaskWord, WorkflowResult, WorkflowTask, run_id,
 };
 pub(in crate::http) use workflow_template::WorkflowTemplate;
-pub(in crate::http) use workshop::{Workshop, WorkshopBrief};
+pub(in crate::http) use workshop::{Workshop, WorkshopBrief, current_step, stale_why};

@@ -220,7 +220,7 @@ impl WorkshopBrief {
             title: state.title.clone(),
             template: state.outline.template.clone(),
             status: state.status().into(),
-            step: current(state),
+            step: current_step(state),
             steps_done: state.steps().filter(|(_, step)| step.status == workshop::Status::Complete).count(),
             steps: state.steps.len(),
             revision: view.revision,
@@ -238,7 +238,7 @@ impl Workshop {
             title: state.title.clone(),
             template: state.outline.template.clone(),
             status: state.status().into(),
-            step: current(state),
+            step: current_step(state),
             steps: state.steps().map(|(id, step)| Step::of(id, step, view)).collect(),
             undo_points: view.undo_points.iter().map(UndoPoint::from).collect(),
             orphans: view.orphans.len(),
@@ -251,8 +251,8 @@ impl Workshop {
     }
 }
 
-/// The step to go on with.
-fn current(state: &workshop::Workshop) -> String {
+/// The step to go on with: the one in progress, else the first that has to be done again, else the last.
+pub(in crate::http) fn current_step(state: &workshop::Workshop) -> String {
     let of = |status| move |(_, step): &(&StageId, &StepState)| step.status == status;
     let open = state.steps().find(of(workshop::Status::InProgress));
     let open = open.or_else(|| state.steps().find(of(workshop::Status::NeedsRegeneration)));
@@ -293,13 +293,17 @@ impl Step {
 }
 
 fn reason(wait: &workshop::Wait, view: &View<WorkshopKind>) -> StaleReason {
-    let step = wait.stage.to_string();
-    let complete = view.state.step(&wait.stage).is_ok_and(|step| step.status == workshop::Status::Complete);
-    let why = match complete {
+    StaleReason { step: wait.stage.to_string(), why: stale_why(wait, view) }
+}
+
+/// What changed of a step that another one is made from, as a sentence.
+pub(in crate::http) fn stale_why(wait: &workshop::Wait, view: &View<WorkshopKind>) -> String {
+    let step = &wait.stage;
+    let complete = view.state.step(step).is_ok_and(|step| step.status == workshop::Status::Complete);
+    match complete {
         true => format!("{step} was done again, with another result"),
         false => format!("{step} was reset or reopened, and is not complete again"),
-    };
-    StaleReason { step, why }
+    }
 }
 
 impl From<workshop::WorkshopStatus> for WorkshopStatus {

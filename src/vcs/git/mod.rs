@@ -23,6 +23,7 @@ mod include;
 mod look;
 mod mend;
 mod merge;
+mod new_repository;
 mod open;
 mod patterns;
 mod plan;
@@ -48,8 +49,8 @@ use git2::{Oid, Repository, Signature, Time};
 use super::Vcs;
 use super::error::{VcsError, VcsProblem};
 use super::types::{
-    Candidate, CleanedUp, CommitId, Created, DiffRange, Facts, GoBack, Look, MergeRequest, Merged, NewWorktree, Place,
-    Snapshot, StageCommit, To, TreeId, WentBack,
+    Candidate, CleanedUp, CommitId, Created, DiffRange, Facts, GoBack, Look, MergeRequest, Merged, NewCommit,
+    NewWorktree, Place, Snapshot, StageCommit, To, TreeId, WentBack,
 };
 
 /// The name of the program in commits that it makes where nobody's name is configured.
@@ -149,6 +150,10 @@ impl Git {
 impl Vcs for Git {
     fn probe(&self, repository: &Path) -> Result<Facts, VcsError> {
         self.look_over(repository)
+    }
+
+    fn new_repository(&self, root: &Path, commits: &[NewCommit]) -> Result<(), VcsError> {
+        self.begin_repository(root, commits)
     }
 
     fn create(&self, new: &NewWorktree) -> Result<Created, VcsError> {

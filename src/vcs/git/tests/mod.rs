@@ -10,6 +10,7 @@ mod include;
 mod killed;
 mod merge;
 mod merge_fuzz;
+mod new_repository;
 mod probe;
 mod refs;
 mod repo;

@@ -1,0 +1,95 @@
+// Keeps the page up to date. When something happens to what it shows, the page is asked for again, and what differs is
+// changed in place: focus, scroll position, what is being written and what is folded open stay.
+
+import { element, hideBar, showBar } from "./bars.js";
+import { tellTimes } from "./times.js";
+
+/** How long it takes at least from one refresh to the next, in milliseconds. */
+const REST = 250;
+/** How long the server may be away before anybody is told. */
+const PATIENCE = 2_000;
+
+let wanted = false;
+let running = false;
+let last = 0;
+
+/** Asks for the page again, soon: whatever comes until then is seen by the same look. */
+export function refresh() {
+  wanted = true;
+  if (running || document.visibilityState === "hidden") return;
+  running = true;
+  setTimeout(look, Math.max(0, last + REST - Date.now()));
+}
+
+async function look() {
+  wanted = false;
+  try {
+    const here = location.pathname + location.search;
+    await htmx.ajax("GET", here, { target: "#page", select: "#page", swap: "outerMorph" });
+  } finally {
+    last = Date.now();
+    running = false;
+    if (wanted) refresh();
+  }
+}
+
+/** Follows what the page says it follows. @param {import("./restage.js").Restage} restage */
+export async function follow(restage) {
+  const { follow, after } = document.body.dataset;
+  document.addEventListener("visibilitychange", () => wanted && refresh());
+  document.addEventListener("htmx:after:swap", () => {
+    tellTimes(document);
+    document.dispatchEvent(new CustomEvent("restage:refreshed"));
+  });
+  document.addEventListener("htmx:response:error", (event) => event.detail?.ctx?.response?.status === 401 && signedOut());
+  if (!follow) return;
+  const query = new URLSearchParams(follow);
+  const asked = { kind: query.getAll("kind"), id: query.getAll("id"), type: query.getAll("type") };
+  try {
+    for await (const event of restage.events({ ...asked, after, live: true, onConnection: connected })) {
+      if (event.type === "live") document.dispatchEvent(new CustomEvent("restage:live", { detail: event }));
+      else {
+        document.dispatchEvent(new CustomEvent("restage:event", { detail: event }));
+        refresh();
+      }
+    }
+  } catch (problem) {
+    if (problem.status === 401) signedOut();
+    else showBar({ name: "connection", tone: "bad", text: `This page is not kept up to date: ${problem.message}.` });
+  }
+}
+
+let away;
+let wasAway = false;
+
+/** Tells whoever looks, and other scripts, whether the server is there. @param {boolean} there */
+function connected(there) {
+  clearTimeout(away);
+  if (there) {
+    hideBar("connection");
+    if (wasAway) refresh();
+    wasAway = false;
+    document.dispatchEvent(new CustomEvent("restage:connection", { detail: { there } }));
+    return;
+  }
+  away = setTimeout(() => {
+    wasAway = true;
+    const text = "The server can't be reached. What is shown may be old; it is tried again by itself.";
+    showBar({ name: "connection", tone: "warn", stays: true, text });
+    document.dispatchEvent(new CustomEvent("restage:connection", { detail: { there } }));
+  }, PATIENCE);
+}
+
+function signedOut() {
+  const again = element("a", { href: location.href }, "Load the page again");
+  showBar({ name: "connection", tone: "bad", stays: true, text: "Nobody is signed in any more.", acts: [again] });
+}
+
+// Texts that are not final yet: a reply as it is written, what a stage puts out.
+document.addEventListener("restage:live", ({ detail: { stage, name, text, skipped } }) => {
+  for (const place of document.querySelectorAll("[data-live]")) {
+    if (place.dataset.live !== `${stage}/${name}`) continue;
+    const shown = skipped ? `… ${skipped} bytes before this are not shown\n${text}` : text;
+    if (place.textContent !== shown) place.textContent = shown;
+  }
+});

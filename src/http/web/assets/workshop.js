@@ -1,0 +1,6 @@
+// The page of a workshop.
+
+import "./composer.js";
+import "./conversation.js";
+import "./artifact.js";
+import "./hints.js";
