@@ -110,10 +110,11 @@ async fn step(
     let whole = Whole::new(&at.id, &view, &template);
     let shell = shell.titled(format!("{} · {}", step.title, whole.title)).about("workshop", &at.id);
     let shell = shell.style("workshop.css").script("workshop.js");
+    let waiting = Waiting::new(&at.stage, &view, &messages)?;
     let page = shell.page(|shell| StepPage {
         shell,
         links: step::links(&at.id, &at.stage, &view, &template),
-        waiting: Waiting::new(&at.stage, &view, &messages)?,
+        waiting,
         talk: Conversation::new(&at.id, &at.stage, &view, &template, &messages),
         whole,
         step,
