@@ -17,8 +17,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::html::Html;
 use super::shell::Shell;
-use crate::api::workshop::enter;
 use crate::api::EntityId;
+use crate::api::workshop::enter;
 use crate::http::address::{At, EntityAt, Params, StageAt, number, optional_number};
 use crate::http::problem::Answer;
 use crate::http::state::App;
@@ -111,6 +111,7 @@ async fn step(
     let waiting = Waiting::new(&at.stage, &view, &messages)?;
     let shell = shell.titled(format!("{} · {}", step.title, whole.title)).about("workshop", &at.id);
     let shell = shell.style("workshop.css").script("workshop.js");
+    let waiting = Waiting::new(&at.stage, &view, &messages)?;
     let page = shell.page(|shell| StepPage {
         shell,
         links: step::links(&at.id, &at.stage, &view, &template),
