@@ -17,6 +17,9 @@
 mod axe;
 mod browser;
 mod driver;
+mod everywhere;
+mod foundation;
+mod markup;
 mod notices;
 mod patience;
 #[allow(dead_code, reason = "the tests of the server use all of it")]
@@ -26,4 +29,5 @@ mod record;
 mod sign_in;
 mod target;
 mod workshop;
+mod vectors;
 mod world;

@@ -84,8 +84,7 @@ fn forward(api: &str, state: &State) -> Vec<Act> {
             Status::Backlog if !waits_for_others => vec![act("Start", "Starting...", &format!("start{waits}"))],
             Status::Done if state.merged.is_none() => {
                 let base = state.place.as_ref().and_then(|place| place.base.as_deref());
-                let merge =
-                    base.map(|base| act(&format!("Merge into {base}"), "Merging...", &format!("merge{waits}")));
+                let merge = base.map(|base| act(&format!("Merge into {base}"), "Merging...", &format!("merge{waits}")));
                 merge.into_iter().collect()
             }
             _ => Vec::new(),

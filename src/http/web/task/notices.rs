@@ -70,8 +70,7 @@ pub(super) fn notices(shell: &Shell, id: &EntityId, view: &View<TaskKind>) -> Ve
 
 /// What a task in backlog waits for.
 fn waiting(state: &State) -> Option<Notice> {
-    let waits: Vec<&str> =
-        state.depends_on.iter().filter(|on| on.done.is_none()).map(|on| on.task.as_str()).collect();
+    let waits: Vec<&str> = state.depends_on.iter().filter(|on| on.done.is_none()).map(|on| on.task.as_str()).collect();
     let is_waiting = state.at.is_none() && !waits.is_empty();
     is_waiting.then(|| Notice::new("idle", &format!("It can be started when these are done: {}", waits.join(", "))))
 }
