@@ -25,4 +25,5 @@ mod program;
 mod record;
 mod sign_in;
 mod target;
+mod tasks;
 mod world;
