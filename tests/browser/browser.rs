@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::PathBuf;
 use std::thread;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -124,8 +125,28 @@ impl Browser {
 
     /// Takes the network away, or gives it back.
     pub fn offline(&self, offline: bool) {
-        let all = json!({ "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+        self.network(offline, Duration::ZERO);
+    }
+
+    /// Has each answer take so much longer.
+    pub fn slow(&self, by: Duration) {
+        self.network(false, by);
+    }
+
+    fn network(&self, offline: bool, latency: Duration) {
+        let latency = u64::try_from(latency.as_millis()).unwrap();
+        let all = json!({ "offline": offline, "latency": latency, "downloadThroughput": -1, "uploadThroughput": -1 });
         self.devtools("Network.emulateNetworkConditions", all);
+    }
+
+    /// Asks for everything again from now on.
+    pub fn forget_what_is_cached(&self) {
+        self.devtools("Network.clearBrowserCache", json!({}));
+    }
+
+    /// Runs a script in each page from now on, before those of the page.
+    pub fn prepare(&self, script: &str) {
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script }));
     }
 }
 
@@ -221,6 +242,13 @@ impl Browser {
         if within(PATIENCE, || self.is_shown(&target).then_some(())).is_none() {
             panic!("{target:?} does not show at {}{}", self.path(), target.others(&self.driver));
         }
+    }
+
+    /// Waits until something is there, though perhaps not in sight.
+    #[track_caller]
+    pub fn wait_for(&self, selector: &str) {
+        let there = within(PATIENCE, || (self.count(selector) > 0).then_some(()));
+        assert!(there.is_some(), "{selector} is not there at {}", self.path());
     }
 
     /// Waits until something is not there, or can't be seen.
@@ -336,13 +364,18 @@ impl Browser {
 
     /// Has axe check the page: nothing serious may be wrong with it.
     #[track_caller]
-    pub fn axe(&self) -> Findings {
+    pub fn axe(&self) {
+        let (findings, path, look) = (self.findings(), self.path(), self.look.get().name());
+        assert!(findings.serious().is_empty(), "{path} ({look}): {:#?}", findings.serious());
+    }
+
+    /// What axe finds on the page.
+    #[track_caller]
+    pub fn findings(&self) -> Findings {
         self.script(&axe::SCRIPT, json!([]));
         let result = self.driver.post("/execute/async", json!({ "script": axe::CHECK, "args": [] }));
         let findings = Findings::of(&self.done(result));
-        let (path, look) = (self.path(), self.look.get().name());
-        assert!(findings.passed > 0, "axe checked nothing at {path}");
-        assert!(findings.serious().is_empty(), "{path} ({look}): {:#?}", findings.serious());
+        assert!(findings.passed > 0, "axe checked nothing at {}", self.path());
         findings
     }
 

@@ -17,6 +17,10 @@
 mod axe;
 mod browser;
 mod driver;
+mod everywhere;
+mod first_minutes;
+mod foundation;
+mod markup;
 mod notices;
 mod patience;
 #[allow(dead_code, reason = "the tests of the server use all of it")]
@@ -26,4 +30,6 @@ mod record;
 mod sign_in;
 mod target;
 mod tasks;
+mod vectors;
+mod workshop;
 mod world;

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use reqwest::Method;
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, Look};
@@ -13,6 +14,9 @@ use crate::target::button;
 
 /// The address of a server whose port is not known yet.
 const FREE_PORT: &str = "127.0.0.1:0";
+
+/// Most pages that a small folder has.
+const PAGES_MAX: usize = 400;
 
 /// The program as a server. Dropped after its browsers, as it is made before them.
 pub struct World {
@@ -134,12 +138,50 @@ impl World {
 
     /// A browser that somebody is signed in with: `read`, `write`, `reset` or `admin`.
     pub fn signed_in_as(&self, look: Look, name: &str, role: &str) -> Browser {
-        let link = self.post("/v1/links", json!({ "name": name, "role": role }));
         let browser = self.browser(look);
+        self.sign_in(&browser, name, role);
+        browser
+    }
+
+    /// Signs somebody in with a browser.
+    pub fn sign_in(&self, browser: &Browser, name: &str, role: &str) {
+        let link = self.post("/v1/links", json!({ "name": name, "role": role }));
         browser.open(&format!("/sign-in?link={}", link["link"].as_str().unwrap()));
         browser.click(button("Sign in"));
         browser.arrives_at("/");
-        browser
+    }
+
+    /// A page or another file as it comes over the wire, to somebody who may see all.
+    pub fn page(&self, path: &str) -> (u16, HeaderMap, String) {
+        let token = self.serving.as_ref().unwrap().token();
+        let request = self.client.get(format!("{}{path}", self.url)).bearer_auth(token);
+        run(async {
+            let answer = request.send().await.unwrap();
+            (answer.status().as_u16(), answer.headers().clone(), answer.text().await.unwrap())
+        })
+    }
+
+    /// The paths of all pages that links lead to from the first one: of those that differ in their query alone, two.
+    pub fn pages(&self) -> Vec<String> {
+        let mut found = vec!["/".to_owned()];
+        let mut next = 0;
+        while let Some(path) = found.get(next).cloned() {
+            next += 1;
+            let (_, headers, text) = self.page(&path);
+            if !headers.get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"text/html")) {
+                continue;
+            }
+            for link in text.split(" href=\"/ui/").skip(1).filter_map(|rest| rest.split(['"', '#']).next()) {
+                let link = format!("/ui/{}", link.replace("&amp;", "&").replace("&#38;", "&"));
+                let bare = |path: &str| path.split('?').next().unwrap().to_owned();
+                let alike = found.iter().filter(|known| bare(known) == bare(&link)).count();
+                if alike < 2 && !found.contains(&link) {
+                    found.push(link);
+                }
+            }
+            assert!(found.len() <= PAGES_MAX, "there is no end of pages: {found:#?}");
+        }
+        found
     }
 }
 

@@ -2,6 +2,8 @@
 //! programs use, asked by a few scripts.
 
 mod assets;
+mod audit;
+mod batch;
 mod begin;
 mod board;
 mod graph;
@@ -30,11 +32,17 @@ pub(in crate::http) use html::{MEDIA_TYPE, fault, is_page};
 
 pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
     config.route("/assets/{digest}/{file:.+}", web::get().to(assets::file));
+    config.configure(audit::routes);
+    config.configure(batch::routes);
+    config.configure(board::routes);
     config.configure(history::routes);
-    config.configure(sign_in::routes);
     config.configure(home::routes);
+    config.configure(late::routes);
     config.configure(lists::routes);
-    config.configure(sign_in::routes).configure(board::routes).configure(task::routes);
-    config.configure(workflow::routes).configure(late::routes).configure(stuck::routes).configure(queues::routes);
+    config.configure(queues::routes);
+    config.configure(sign_in::routes);
+    config.configure(stuck::routes);
+    config.configure(task::routes);
+    config.configure(workflow::routes);
     config.configure(workshop::routes);
 }

@@ -88,9 +88,9 @@ async fn page(shell: Shell, app: Data<App>, which: Params<Which>, paging: Paging
     let kind = Some(which.kind.clone()).filter(|kind| !kind.is_empty());
     let patience = match which.patience.as_str() {
         "" => default.patience,
-        text => Duration::from_secs(text.parse().map_err(|_| {
-            Problem::bad_request("patience", "the patience is no number of seconds")
-        })?),
+        text => Duration::from_secs(
+            text.parse().map_err(|_| Problem::bad_request("patience", "the patience is no number of seconds"))?,
+        ),
     };
     let query = StuckQuery { kind, patience, after: paging.after(after)?, most: paging.limit };
     let found = app.restage.stuck(&query).await?;

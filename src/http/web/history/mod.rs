@@ -135,7 +135,7 @@ struct Archived {
 }
 
 /// Where an entry of the full journal is: on the page that ends with it.
-fn entry_of(page: &str, revision: u64) -> String {
+pub(super) fn entry_of(page: &str, revision: u64) -> String {
     format!("{page}/history?view=full&before={}#entry-{revision}", revision.saturating_add(1))
 }
 
@@ -202,12 +202,7 @@ fn address(entity_page: &str, look: Look, stage: &str, before: Option<u64>) -> S
 }
 
 /// The timeline of the last turns, and how many are before those.
-async fn timeline_of<E: Shown>(
-    app: &App,
-    id: &EntityId,
-    view: &View<E>,
-    stages: &[Stage],
-) -> Answer<(Timeline, u64)> {
+async fn timeline_of<E: Shown>(app: &App, id: &EntityId, view: &View<E>, stages: &[Stage]) -> Answer<(Timeline, u64)> {
     let mut spans = Spans::of(stages.iter().map(|stage| stage.name.clone()).collect());
     let first = view.revision.saturating_sub(TIMELINE_TURNS);
     let mut after = first;
@@ -247,7 +242,8 @@ fn archived<E: Shown>(id: &EntityId, view: &View<E>) -> Vec<Archived> {
     for (stage, fence) in view.undo_points.iter().rev().flat_map(|point| &point.fences) {
         let generation = fence.generation;
         let is_new = archived.iter().all(|known| (&known.stage, known.generation) != (stage, generation));
-        if let Some(href) = E::archive(id, stage, generation).filter(|_| is_new && generation < view.generation(stage)) {
+        if let Some(href) = E::archive(id, stage, generation).filter(|_| is_new && generation < view.generation(stage))
+        {
             archived.push(Archived { stage: stage.clone(), generation, href });
         }
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::api::Timestamp;
 use crate::api::events::Event;
-use crate::http::web::marks::{Mark, Tone};
+use crate::http::web::marks::Mark;
 use crate::http::web::stages::gate_mark;
 use crate::http::web::text::{Safe, line};
 use crate::http::web::when::When;
@@ -201,8 +201,13 @@ mod tests {
     #[test]
     fn a_bar_lasts_until_the_status_changes() {
         let mut spans = Spans::of(vec!["plan".into(), "<work>".into()]);
-        let events =
-            [(1, 0, "ready"), (2, 1_000, "running"), (3, 2_000, "running"), (4, 61_000, "failed"), (5, 62_000, "running")];
+        let events = [
+            (1, 0, "ready"),
+            (2, 1_000, "running"),
+            (3, 2_000, "running"),
+            (4, 61_000, "failed"),
+            (5, 62_000, "running"),
+        ];
         for (revision, at, status) in events {
             spans.take(&event(revision, at, "plan", status));
         }

@@ -66,9 +66,11 @@ fn of(data: &Value, name: &str) -> String {
     match data.get(name) {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Null) | None => String::new(),
-        Some(Value::Array(items)) => {
-            items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect::<Vec<_>>().join(", ")
-        }
+        Some(Value::Array(items)) => items
+            .iter()
+            .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
+            .collect::<Vec<_>>()
+            .join(", "),
         Some(other) => other.to_string(),
     }
 }
@@ -201,7 +203,11 @@ mod tests {
     fn what_happened_is_told_in_words() {
         let cases = [
             (event("workshop.went_back", Some("goals"), json!({ "verb": "reset" })), "reset goals", true),
-            (event("workshop.message_saved", Some("goals"), json!({ "ordinal": 3 })), "message 3 of goals was saved", false),
+            (
+                event("workshop.message_saved", Some("goals"), json!({ "ordinal": 3 })),
+                "message 3 of goals was saved",
+                false,
+            ),
             (event("task.blocked", None, json!({ "why": "<b>" })), "blocked: &lt;b&gt;", true),
             (event("workflow.gate_changed", None, json!({ "gate": 0, "passed": true })), "gate 1 is passed", true),
             (event("task.new_thing", Some("plan"), json!({})), "new thing plan", false),

@@ -167,7 +167,10 @@ mod tests {
         assert_eq!(different.mark.word(), "different");
         assert_eq!(different.differs.unwrap().as_str(), "a <del>b</del><ins>c</ins>");
         let nothing = side("a", Err("the task was cleared"));
-        assert_eq!((nothing.mark.word(), nothing.there.unwrap_err().as_str()), ("nothing is there", "the task was cleared"));
+        assert_eq!(
+            (nothing.mark.word(), nothing.there.unwrap_err().as_str()),
+            ("nothing is there", "the task was cleared")
+        );
     }
 
     #[test]

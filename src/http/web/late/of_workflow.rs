@@ -51,7 +51,10 @@ pub(super) async fn page(shell: Shell, app: Data<App>, at: At<EntityAt>, paging:
 /// What took the place of the late result, or why nothing did.
 fn there(workflow: &Workflow, stored: Option<StoredTask>) -> Result<Said, String> {
     let Some(stored) = stored else {
-        return Err(format!("The task was cleared. Adopted, the result is kept in {}, and no gate waits for it.", workflow.id()));
+        return Err(format!(
+            "The task was cleared. Adopted, the result is kept in {}, and no gate waits for it.",
+            workflow.id()
+        ));
     };
     if let Some(result) = &stored.result {
         return Ok(said(&result.result));

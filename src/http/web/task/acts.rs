@@ -9,50 +9,50 @@ pub(super) const WAIT_SECONDS: u32 = 30;
 
 /// What can be done now.
 #[derive(Default)]
-pub(super) struct Acts {
+pub(in crate::http::web) struct Acts {
     /// What brings it forward, what matters most first.
-    pub(super) forward: Vec<Act>,
+    pub(in crate::http::web) forward: Vec<Act>,
     /// What is wanted now and then.
-    pub(super) more: Vec<Act>,
+    pub(in crate::http::web) more: Vec<Act>,
     /// Where it can be restarted.
-    pub(super) restarts: Vec<Restart>,
+    pub(in crate::http::web) restarts: Vec<Restart>,
     /// What its last run made, to be judged.
-    pub(super) verdict: Option<Verdict>,
+    pub(in crate::http::web) verdict: Option<Verdict>,
     /// How long an answer is waited for.
-    pub(super) wait: u32,
+    pub(in crate::http::web) wait: u32,
 }
 
 /// A button of something ordinary.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Act {
-    pub(super) label: String,
-    pub(super) doing: &'static str,
-    pub(super) path: String,
-    pub(super) is_main: bool,
+pub(in crate::http::web) struct Act {
+    pub(in crate::http::web) label: String,
+    pub(in crate::http::web) doing: &'static str,
+    pub(in crate::http::web) path: String,
+    pub(in crate::http::web) is_main: bool,
 }
 
 /// Where a task can be restarted.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Restart {
-    pub(super) label: String,
-    pub(super) title: String,
+pub(in crate::http::web) struct Restart {
+    pub(in crate::http::web) label: String,
+    pub(in crate::http::web) title: String,
     /// What is sent beside plan and reason, as JSON.
-    pub(super) body: String,
-    pub(super) path: String,
+    pub(in crate::http::web) body: String,
+    pub(in crate::http::web) path: String,
 }
 
 /// What a run made, and how it is approved or rejected.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Verdict {
-    pub(super) stage: String,
+pub(in crate::http::web) struct Verdict {
+    pub(in crate::http::web) stage: String,
     /// The number of the run, so that what was written about one is not sent for the next.
-    pub(super) run: u64,
+    pub(in crate::http::web) run: u64,
     /// What is sent to approve it; nothing where a run failed.
-    pub(super) seen: Option<String>,
+    pub(in crate::http::web) seen: Option<String>,
     /// How many files it changed.
-    pub(super) changed: u64,
-    pub(super) approve: String,
-    pub(super) reject: String,
+    pub(in crate::http::web) changed: u64,
+    pub(in crate::http::web) approve: String,
+    pub(in crate::http::web) reject: String,
 }
 
 pub(super) fn acts(shell: &Shell, id: &EntityId, state: &State) -> Acts {
@@ -84,8 +84,7 @@ fn forward(api: &str, state: &State) -> Vec<Act> {
             Status::Backlog if !waits_for_others => vec![act("Start", "Starting...", &format!("start{waits}"))],
             Status::Done if state.merged.is_none() => {
                 let base = state.place.as_ref().and_then(|place| place.base.as_deref());
-                let merge =
-                    base.map(|base| act(&format!("Merge into {base}"), "Merging...", &format!("merge{waits}")));
+                let merge = base.map(|base| act(&format!("Merge into {base}"), "Merging...", &format!("merge{waits}")));
                 merge.into_iter().collect()
             }
             _ => Vec::new(),

@@ -50,12 +50,7 @@ struct File {
     is_open: bool,
 }
 
-pub(super) async fn page(
-    app: Data<App>,
-    shell: Shell,
-    at: At<EntityAt>,
-    asked: Params<Asked>,
-) -> Answer<Html> {
+pub(super) async fn page(app: Data<App>, shell: Shell, at: At<EntityAt>, asked: Params<Asked>) -> Answer<Html> {
     let Looked { task, view, shell } = look(&app, shell, &at.id).await?;
     let (of, query) = match (&asked.stage, asked.uncommitted) {
         (Some(_), true) => {

@@ -54,12 +54,7 @@ struct Line {
     more: usize,
 }
 
-pub(super) async fn page(
-    app: Data<App>,
-    shell: Shell,
-    at: At<EntityAt>,
-    asked: Params<Asked>,
-) -> Answer<Html> {
+pub(super) async fn page(app: Data<App>, shell: Shell, at: At<EntityAt>, asked: Params<Asked>) -> Answer<Html> {
     let Looked { task, view, shell } = look(&app, shell, &at.id).await?;
     let all = view.state.log;
     let from = asked.from.unwrap_or_else(|| all.saturating_sub(LINES));

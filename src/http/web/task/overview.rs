@@ -89,12 +89,7 @@ struct Details {
     created: When,
 }
 
-pub(super) async fn page(
-    app: Data<App>,
-    shell: Shell,
-    at: At<EntityAt>,
-    asked: Params<Asked>,
-) -> Answer<Html> {
+pub(super) async fn page(app: Data<App>, shell: Shell, at: At<EntityAt>, asked: Params<Asked>) -> Answer<Html> {
     let Looked { task, view, shell } = look(&app, shell, &at.id).await?;
     if let Some(stage) = &asked.stage {
         view.state.stage(stage)?;
@@ -128,8 +123,7 @@ async fn read(task: &Task, view: &View<TaskKind>, id: &StageId) -> Answer<Stage>
     let todos = task.todos(id).await?;
     let todos_done = todos.iter().filter(|todo| todo.done).count();
     let live = live(task, view, id).await?;
-    let is_empty =
-        output.is_none() && handoff.is_none() && feedback.is_none() && todos.is_empty() && live.is_none();
+    let is_empty = output.is_none() && handoff.is_none() && feedback.is_none() && todos.is_empty() && live.is_none();
     Ok(Stage {
         id: id.clone(),
         mark: Mark::from(stage.status),

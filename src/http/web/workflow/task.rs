@@ -55,9 +55,10 @@ pub(super) async fn page(shell: Shell, app: Data<App>, at: At<TaskAt>) -> Answer
     let place = at.task.lane.gate;
     let (outline, _) = view.state.gate_at(place)?;
     let least = view.state.outline.safety_least;
-    let outcome = stored.result.as_ref().map(|result| {
-        Outcome::of(&result.result, result.at, least, RESULT_BYTES_MAX).attempt(result.attempt)
-    });
+    let outcome = stored
+        .result
+        .as_ref()
+        .map(|result| Outcome::of(&result.result, result.at, least, RESULT_BYTES_MAX).attempt(result.attempt));
     let (title, gate) = (format!("{}: {}", at.task, stored.task.title), outline.name.clone());
     let (created_at, by) = (When(stored.task.created_at), line(&stored.task.by));
     let (timeout_seconds, input) = (stored.task.timeout_seconds, plain(&readable(&stored.task.input)));

@@ -229,9 +229,11 @@ mod tests {
 
     #[test]
     fn each_member_has_the_field_that_fits_in_the_order_of_the_schema() {
-        let value = json!({ "statement": "a\nb", "criteria": ["x", "y"], "count": 3, "is_real": true, "level": "high" });
+        let value =
+            json!({ "statement": "a\nb", "criteria": ["x", "y"], "count": 3, "is_real": true, "level": "high" });
         let fields = fields(&schema(), Some(&value)).unwrap();
-        let told: Vec<_> = fields.iter().map(|field| (field.title.as_str(), field.reads(), field.value.as_str())).collect();
+        let told: Vec<_> =
+            fields.iter().map(|field| (field.title.as_str(), field.reads(), field.value.as_str())).collect();
         let expected = [
             ("Statement", "text", "a\nb"),
             ("Criteria", "lines", "x\ny"),

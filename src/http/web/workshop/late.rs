@@ -20,11 +20,7 @@ pub(super) struct Late {
 }
 
 /// The newest late work of a step.
-pub(super) async fn read(
-    workshop: &Workshop,
-    step: &StageId,
-    view: &View<WorkshopKind>,
-) -> Result<Vec<Late>, Error> {
+pub(super) async fn read(workshop: &Workshop, step: &StageId, view: &View<WorkshopKind>) -> Result<Vec<Late>, Error> {
     let of_step = view.orphans.iter().rev().filter(|orphan| orphan.stage == *step);
     let mut late = Vec::new();
     for orphan in of_step.take(SHOWN) {
@@ -40,6 +36,7 @@ impl Late {
     fn new(orphan: &Orphan, command: &Command) -> Self {
         let (what, text) = match command {
             Command::Save { messages, .. } => ("message", said(messages)),
+            Command::Ask { message, .. } => ("message", message.content.clone()),
             Command::Edit { message, .. } => ("changed message", message.content.clone()),
             Command::Artifact { json, .. } => ("artifact", json.clone()),
             Command::Summary { points, .. } => ("summary", points.join("\n")),

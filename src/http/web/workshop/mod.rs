@@ -6,6 +6,8 @@ mod late;
 mod outline;
 mod step;
 
+use std::fmt::Display;
+
 use actix_web::http::header::LOCATION;
 use actix_web::web::{self, Data};
 use actix_web::{Either, HttpResponse};
@@ -16,13 +18,13 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::html::Html;
 use super::shell::Shell;
 use crate::api::workshop::enter;
-use crate::api::{EntityId, StageId};
+use crate::api::EntityId;
 use crate::http::address::{At, EntityAt, Params, StageAt, number, optional_number};
 use crate::http::problem::Answer;
 use crate::http::state::App;
 use crate::http::wire::current_step;
 use artifact::{Artifact, FieldKind};
-use conversation::Conversation;
+use conversation::{Conversation, Waiting};
 use late::Late;
 use step::{Step, StepLink, Whole};
 
@@ -41,6 +43,7 @@ struct StepPage {
     links: Vec<StepLink>,
     step: Step,
     talk: Conversation,
+    waiting: Waiting,
     artifact: Artifact,
     late: Vec<Late>,
 }
@@ -70,7 +73,7 @@ struct Before {
 }
 
 /// Where a step is shown.
-fn address(id: &EntityId, step: &StageId) -> String {
+fn address(id: &EntityId, step: &impl Display) -> String {
     format!("/ui/workshops/{id}/steps/{step}")
 }
 
@@ -110,6 +113,7 @@ async fn step(
     let page = shell.page(|shell| StepPage {
         shell,
         links: step::links(&at.id, &at.stage, &view, &template),
+        waiting: Waiting::new(&at.stage, &view, &messages)?,
         talk: Conversation::new(&at.id, &at.stage, &view, &template, &messages),
         whole,
         step,

@@ -127,12 +127,7 @@ fn why(view: &View<WorkshopKind>, step: &StageId) -> Vec<String> {
 }
 
 /// All steps. Those that were not begun lead nowhere.
-pub(super) fn links(
-    id: &EntityId,
-    here: &StageId,
-    view: &View<WorkshopKind>,
-    template: &Template,
-) -> Vec<StepLink> {
+pub(super) fn links(id: &EntityId, here: &StageId, view: &View<WorkshopKind>, template: &Template) -> Vec<StepLink> {
     let link = |step: &StageId, status: Status| StepLink {
         id: step.clone(),
         title: title(template, step),
