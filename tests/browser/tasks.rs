@@ -235,7 +235,11 @@ fn what_agents_write_is_shown_and_not_obeyed() {
         browser.open(path);
         words.iter().for_each(|words| browser.reads(words));
         assert_eq!(browser.alert(), None, "{path}");
-        assert_eq!(browser.count("main script, main img, main svg[onload], main [onerror], main [hx-get]"), 0, "{path}");
+        assert_eq!(
+            browser.count("main script, main img, main svg[onload], main [onerror], main [hx-get]"),
+            0,
+            "{path}"
+        );
         browser.axe();
     }
     browser.open("/ui/tasks/t1");

@@ -39,7 +39,13 @@ pub(in crate::http::web) struct Tab {
 
 impl Head {
     /// The head of one of the task's pages: `log`; that of the first one has no name. `stage` is what it tells of.
-    pub(super) fn of(shell: &Shell, id: &EntityId, view: &View<TaskKind>, page: &str, stage: Option<&StageId>) -> Self {
+    pub(in crate::http::web) fn of(
+        shell: &Shell,
+        id: &EntityId,
+        view: &View<TaskKind>,
+        page: &str,
+        stage: Option<&StageId>,
+    ) -> Self {
         let state = &view.state;
         let path = format!("/ui/tasks/{id}");
         let operation = match state.activity() {

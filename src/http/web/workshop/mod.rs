@@ -17,8 +17,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::html::Html;
 use super::shell::Shell;
-use crate::api::workshop::enter;
 use crate::api::EntityId;
+use crate::api::workshop::enter;
 use crate::http::address::{At, EntityAt, Params, StageAt, number, optional_number};
 use crate::http::problem::Answer;
 use crate::http::state::App;
