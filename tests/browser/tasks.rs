@@ -296,7 +296,7 @@ fn a_task_is_brought_forward_and_back_without_a_mouse() {
     browser.keys("Enter");
     browser.sees(button("Run implement"));
     browser.open("/ui/tasks/t1");
-    tab_to(&browser, "DisclosureTriangle Restart");
+    tab_to(&browser, "DisclosureTriangle Restart ▾");
     browser.keys("Enter");
     tab_to(&browser, "button Restart plan");
     browser.keys("Enter");
@@ -334,7 +334,7 @@ fn every_page_of_a_task_is_good_to_look_at_in_all_sizes_and_themes() {
             browser.open(path);
             browser.sees("h1");
             browser.axe();
-            assert_eq!(browser.overflow(), 0, "{path} {}", look.name());
+            assert!(browser.overflow() <= 0, "{path} {}", look.name());
             browser.screenshot(name);
         }
     }
