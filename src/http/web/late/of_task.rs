@@ -1,17 +1,29 @@
 //! What a run of a task said and made after its stage had gone back.
 
 use actix_web::web::Data;
+use askama::Template;
 
 use super::super::html::Html;
 use super::super::shell::Shell;
+use super::super::task::{Head, calm};
 use super::super::text::line;
-use super::{Late, Page, Said, Side, found, page_of};
+use super::{Late, Said, Side, found, page_of};
 use crate::api::task::{Command, Finish, Outcome, Todo};
 use crate::api::{Error, StageId, Task};
 use crate::http::address::{At, EntityAt};
 use crate::http::page::Paging;
 use crate::http::problem::Answer;
 use crate::http::state::App;
+
+/// The late work of a task, among its pages.
+#[derive(Template)]
+#[template(path = "task/late.html")]
+struct Page {
+    shell: Shell,
+    head: Head,
+    late: Vec<Late>,
+    next: Option<String>,
+}
 
 pub(super) async fn page(shell: Shell, app: Data<App>, at: At<EntityAt>, paging: Paging) -> Answer<Html> {
     let task = app.tasks.get(&at.id);
@@ -30,9 +42,10 @@ pub(super) async fn page(shell: Shell, app: Data<App>, at: At<EntityAt>, paging:
             ..Late::new("task", &at.id, &orphan, view.generation(&orphan.stage).0)
         });
     }
-    let (id, title) = (at.id.to_string(), line(&view.state.title));
-    let shell = shell.titled(format!("Late work of {}", view.state.title)).about("task", &at.id).style("late.css");
-    shell.page(|shell| Page { shell, kind: "task", id, title, late, next })
+    let shell = shell.titled(format!("Late work of {}", view.state.title)).about("task", &at.id);
+    let shell = calm(shell.style("task.css").style("late.css"));
+    let head = Head::of(&shell, &at.id, &view, "late", None);
+    shell.page(|shell| Page { shell, head, late, next })
 }
 
 /// How the run ended, and what files it left.
