@@ -29,4 +29,5 @@ mod record;
 mod sign_in;
 mod target;
 mod vectors;
+mod workflows;
 mod world;
