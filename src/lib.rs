@@ -30,6 +30,8 @@ pub use api::{
     DiffOf, Example, Examples, LoadedExample, LogEntry, NewTask, Preview, Repositories, Task, TaskOptions, Tasks,
 };
 #[cfg(feature = "http")]
+pub use api::{Facilitator, FacilitatorModel};
+#[cfg(feature = "http")]
 pub use api::{Trial, WebhookChange, WebhookHosts, Webhooks};
 pub use api::{access, transcript, workflows};
 pub use domain::{

@@ -10,10 +10,13 @@
 //! | which agents there are | `config`, `built_in` |
 //! | what one is started with | `start`, `program`, `environment`, `sandbox` |
 //! | how it is followed | `agent`, `reader`, `output` |
+//! | what answers in a conversation | `chat` |
 //! | how it is ended, and who is it | `ending`, `trail`, `control_group`, `process` |
 
 mod agent;
 mod built_in;
+#[cfg(feature = "http")]
+pub mod chat;
 mod config;
 mod control_group;
 mod ending;

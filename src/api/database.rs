@@ -14,6 +14,8 @@ use super::error::Error;
 use super::events::Events;
 #[cfg(feature = "tasks")]
 use super::examples::{Examples, Loading};
+#[cfg(feature = "http")]
+use super::facilitator::{Facilitator, Host};
 use super::kind::Kind;
 use super::live::Live;
 #[cfg(feature = "tasks")]
@@ -175,6 +177,8 @@ pub struct Restage {
     access: Arc<OnceCell<Access>>,
     workflows: Arc<OnceLock<Workflows>>,
     live: Live,
+    #[cfg(feature = "http")]
+    facilitator: Arc<OnceLock<Arc<Host>>>,
     #[cfg(feature = "tasks")]
     tasks: Arc<OnceLock<Tasks>>,
     #[cfg(feature = "tasks")]
@@ -239,6 +243,8 @@ impl Restage {
             access: Arc::default(),
             workflows: Arc::default(),
             live: Live::default(),
+            #[cfg(feature = "http")]
+            facilitator: Arc::default(),
             #[cfg(feature = "tasks")]
             tasks: Arc::default(),
             #[cfg(feature = "tasks")]
@@ -390,6 +396,27 @@ impl Restage {
     /// Everything committed after a position, in order, and then what comes.
     pub fn feed(&self, after: Position) -> Feed {
         Feed(self.runtime.feed(after))
+    }
+
+    /// Has a facilitator answer in workshops, from now on and what is owed from earlier too. Asked again, it takes other
+    /// settings over, for what begins from then on.
+    ///
+    /// # Errors
+    /// [`Rejection::Invalid`](crate::Rejection::Invalid) for settings that can't be.
+    #[cfg(feature = "http")]
+    pub fn serve_facilitator(&self, facilitator: Facilitator) -> Result<(), Error> {
+        if let Some(host) = self.facilitator.get() {
+            return host.change(facilitator);
+        }
+        let (workshops, events, live) = (self.workshops()?, self.events().clone(), self.live.clone());
+        let host = Arc::new(Host::new(workshops.clone(), events, live, self.path.clone(), facilitator)?);
+        if self.facilitator.set(Arc::clone(&host)).is_ok() {
+            workshops.kind().serve_effects(move |owed| {
+                let host = Arc::clone(&host);
+                async move { host.carry_out(owed).await }
+            });
+        }
+        Ok(())
     }
 
     /// What is being said at this moment, before it is durable.

@@ -8,6 +8,8 @@ mod error;
 pub mod events;
 #[cfg(feature = "tasks")]
 mod examples;
+#[cfg(feature = "http")]
+mod facilitator;
 mod handle;
 mod import;
 mod kind;
@@ -30,6 +32,8 @@ pub use database::{Feed, Options, Restage, Stats};
 pub use error::{Class, Error};
 #[cfg(feature = "tasks")]
 pub use examples::{Example, Examples, LoadedExample};
+#[cfg(feature = "http")]
+pub use facilitator::{Facilitator, FacilitatorModel};
 pub use handle::{Handle, Receipt};
 pub use import::Imported;
 pub use kind::Kind;

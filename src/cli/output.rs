@@ -175,6 +175,11 @@ impl Output {
         }
     }
 
+    /// Whether somebody looks at what is not data.
+    pub fn is_seen(&self) -> bool {
+        !matches!(self.audience, Audience::Nobody)
+    }
+
     /// Whether the answer is asked for as JSON.
     pub fn is_json(&self) -> bool {
         self.json

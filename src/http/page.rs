@@ -57,7 +57,7 @@ pub(in crate::http) struct Page<T> {
     next: Option<String>,
     #[serde(skip)]
     #[schema(ignore)]
-    link: Option<String>,
+    address: Option<String>,
 }
 
 impl<T> Page<T> {
@@ -66,9 +66,14 @@ impl<T> Page<T> {
         (self.items, self.next)
     }
 
+    /// Where the next page is, as a path with its query.
+    pub(in crate::http) fn address(self) -> Option<String> {
+        self.address
+    }
+
     /// The same page, with each item made into another.
     pub(in crate::http) fn map<U>(self, make: impl FnMut(T) -> U) -> Page<U> {
-        Page { items: self.items.into_iter().map(make).collect(), next: self.next, link: self.link }
+        Page { items: self.items.into_iter().map(make).collect(), next: self.next, address: self.address }
     }
 }
 
@@ -100,8 +105,8 @@ impl Paging {
     /// The page of these items, after which those after the key follow, if there is one.
     pub(in crate::http) fn page_until<T>(&self, items: Vec<T>, next: Option<String>) -> Page<T> {
         let next = next.map(|key| seal(&self.path, &key));
-        let link = next.as_deref().map(|cursor| self.link(cursor));
-        Page { items, next, link }
+        let address = next.as_deref().map(|cursor| self.address(cursor));
+        Page { items, next, address }
     }
 
     /// The address of the page after which those after the key follow, if there is one.
@@ -109,7 +114,13 @@ impl Paging {
         next.map(|key| self.href(&seal(&self.path, &key)))
     }
 
-    fn link(&self, cursor: &str) -> String {
+    /// Where the first page is, as a path with its query.
+    pub(in crate::http) fn first(&self) -> String {
+        let others: Vec<&str> = self.query.split('&').filter(|pair| !pair.starts_with("cursor=")).collect();
+        format!("{}?{}", self.path, others.join("&"))
+    }
+
+    fn address(&self, cursor: &str) -> String {
         format!("<{}>; rel=\"next\"", self.href(cursor))
     }
 
@@ -158,8 +169,8 @@ impl<T: Serialize> Responder for Page<T> {
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
         let mut answer = HttpResponse::Ok();
-        if let Some(link) = &self.link {
-            answer.insert_header(("link", link.as_str()));
+        if let Some(address) = &self.address {
+            answer.insert_header(("link", format!("<{address}>; rel=\"next\"")));
         }
         answer.json(self)
     }
@@ -212,11 +223,11 @@ mod tests {
         let cursor = page.next.clone().unwrap();
         assert_eq!(page.items, ["a", "b"]);
         let next = format!("/v1/things?kind=a&limit=2&x=%20y&cursor={cursor}");
-        assert_eq!(page.link, Some(format!("<{next}>; rel=\"next\"")));
+        assert_eq!(page.address.as_deref(), Some(next.as_str()));
         let second = paging(&next).unwrap();
         assert_eq!(second.after.as_deref(), Some("b"));
         let last = second.page(vec!["c"], |item| (*item).to_owned());
-        assert_eq!((last.items, last.next, last.link), (vec!["c"], None, None));
+        assert_eq!((last.items, last.next, last.address), (vec!["c"], None, None));
     }
 
     #[test]

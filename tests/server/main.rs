@@ -12,11 +12,13 @@ mod core;
 mod entity;
 mod events;
 mod examples;
+mod facilitator;
 mod going_back;
 mod limits;
 mod linear;
 mod metrics;
 mod openapi;
+mod partner;
 #[path = "../pipeline/mod.rs"]
 mod pipeline;
 mod program;

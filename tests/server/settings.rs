@@ -43,6 +43,7 @@ fn every_key_has_a_variable() {
         ("RESTAGE_LIMITS_REQUESTS", "9", "limits/requests", json!(9)),
         ("RESTAGE_RATES_RESETS_PER_MINUTE", "5", "rates/resets_per_minute", json!(5)),
         ("RESTAGE_WEBHOOKS_HOSTS", "a.example", "webhooks/hosts", json!(["a.example"])),
+        ("RESTAGE_FACILITATOR_CALLS", "4", "facilitator/calls", json!(4)),
     ];
     let variables: Vec<(&str, &str)> = values.iter().map(|(name, value, ..)| (*name, *value)).collect();
     let set = checked(&place, &[], &variables).unwrap();
@@ -65,6 +66,14 @@ fn what_can_not_be_is_refused_with_what_was_meant() {
         ("limits = 3", "limits"),
         ("confirm = ", "no valid TOML"),
         ("[tls]\ncertificate = 'none.pem'\nkey = 'none.key'", "none.pem can't be used"),
+        ("[facilitator]\nkind = 'oracle'", "unknown variant `oracle`"),
+        ("[facilitator]\nkind = 'openai'\nmodel = 'm'", "base_url is no address"),
+        (
+            "[facilitator]\nkind = 'openai'\nbase_url = 'http://h/v1'\nmodel = 'm'\nkey_env = 'NOT_SET_AT_ALL'",
+            "no variable",
+        ),
+        ("[facilitator]\nkind = 'command'", "command is empty"),
+        ("[facilitator]\ncalls = 0", "calls is 0"),
         ("[tls]\ncertificate = 'none.pem'", "missing field `key`"),
     ] {
         fs::write(place.path("server.toml"), text).unwrap();
@@ -93,5 +102,5 @@ fn the_documented_example_is_good_and_shows_every_key() {
     let set = checked(&place, &["--config", "server.toml"], &[]).unwrap_or_else(|problem| panic!("{problem}"));
     let keys = set["set"].as_object().unwrap();
     let count: usize = keys.values().map(|value| value.as_object().map_or(1, serde_json::Map::len)).sum();
-    assert_eq!(count, 17, "{set}");
+    assert_eq!(count, 30, "{set}");
 }

@@ -36,6 +36,7 @@ impl Tell for WorkshopKind {
             Event::Step { stage, cause, step } => Said::of(of_cause(*cause), stage, step_data(step)),
             Event::Paused(true) => Said::new("paused", json!({})),
             Event::Paused(false) => Said::new("resumed", json!({})),
+            Event::Spent(_) => return None,
         })
     }
 }

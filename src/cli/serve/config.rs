@@ -8,7 +8,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::facilitator;
 use super::keys::{self, Key, Kind};
+use crate::api::Facilitator;
 use crate::cli::args::{ServeArgs, Settings};
 use crate::cli::logs;
 use crate::cli::stop::{Outcome, Stop};
@@ -30,6 +32,8 @@ pub(super) struct Config {
     pub(super) shutdown: Duration,
     /// How the server serves.
     pub(super) options: ServerOptions,
+    /// Who answers in workshops.
+    pub(super) facilitator: Facilitator,
     /// The file that was read, if there was one.
     pub(super) file: Option<PathBuf>,
     /// All that was set, by key.
@@ -50,6 +54,7 @@ struct Written {
     limits: WrittenLimits,
     rates: WrittenRates,
     webhooks: WrittenWebhooks,
+    facilitator: facilitator::Written,
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,6 +101,7 @@ impl Default for Written {
             limits: WrittenLimits::default(),
             rates: WrittenRates::default(),
             webhooks: WrittenWebhooks::default(),
+            facilitator: facilitator::Written::default(),
         }
     }
 }
@@ -145,14 +151,15 @@ impl Config {
                 table.insert(name.into(), Value::String(text.clone()));
             }
         }
-        Self::of(table, file)
+        Self::of(table, file, variable)
     }
 
-    fn of(table: Table, file: Option<PathBuf>) -> Outcome<Self> {
+    fn of(table: Table, file: Option<PathBuf>, variable: impl Fn(&str) -> Option<String>) -> Outcome<Self> {
         let written: Written = table.clone().try_into().map_err(|error: toml::de::Error| {
             usage(format!("the server's settings can't be used: {}", error.message()), "")
         })?;
         let listen = address(&written.listen)?;
+        let facilitator = written.facilitator.read(variable)?;
         logs::check(&written.log)
             .map_err(|why| usage(format!("log is no level: {why}"), "give one of error, warn, info, debug"))?;
         let numbers = [
@@ -190,7 +197,7 @@ impl Config {
         options.adjustable.resets_burst = written.rates.resets_burst;
         options.adjustable.webhook_hosts = written.webhooks.hosts;
         options.adjustable.webhook_private_hosts = written.webhooks.private_hosts;
-        Ok(Self { listen, log: written.log, shutdown, options, file, table })
+        Ok(Self { listen, log: written.log, shutdown, options, facilitator, file, table })
     }
 
     /// The keys that differ between these settings and others.
@@ -208,6 +215,7 @@ impl Config {
         }
         self.log.clone_from(&other.log);
         self.options.adjustable = other.options.adjustable.clone();
+        self.facilitator = other.facilitator.clone();
         self
     }
 

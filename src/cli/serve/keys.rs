@@ -52,6 +52,19 @@ pub(super) const KEYS: &[Key] = &[
     live("rates.resets_burst", Kind::Number),
     live("webhooks.hosts", Kind::List),
     live("webhooks.private_hosts", Kind::List),
+    live("facilitator.kind", Kind::Text),
+    live("facilitator.base_url", Kind::Text),
+    live("facilitator.model", Kind::Text),
+    live("facilitator.key_file", Kind::Path),
+    live("facilitator.key_env", Kind::Text),
+    live("facilitator.command", Kind::List),
+    live("facilitator.first_seconds", Kind::Number),
+    live("facilitator.silence_seconds", Kind::Number),
+    live("facilitator.whole_seconds", Kind::Number),
+    live("facilitator.context_characters", Kind::Number),
+    live("facilitator.calls", Kind::Number),
+    live("facilitator.characters_per_day", Kind::Number),
+    live("facilitator.characters_in_all", Kind::Number),
 ];
 
 impl Key {

@@ -1,6 +1,7 @@
 //! `restage serve`: puts the parts together, and takes them apart in order.
 
 mod config;
+mod facilitator;
 mod held;
 mod keys;
 mod service;
@@ -117,14 +118,23 @@ async fn begin(
     tasks.serve();
     restage.workflows()?.serve();
     restage.batches()?.serve();
+    restage.serve_facilitator(config.facilitator.clone())?;
     let token = access.local_token()?.ok_or_else(|| Stop::problem("internal", "a server has one local token", ""))?;
     let held = Held::write(&settings.data, &local_url(&server), token.reveal())
         .map_err(|error| Stop::file("writing", &settings.data.join(held::FILE), &error))?;
     let mut lines = format!("{}\n", server.url());
-    if let Some(link) = access.first_link().await? {
+    let first = access.first_link().await?;
+    if let Some(link) = &first {
         lines.push_str(&format!("{}/sign-in?link={}\n", server.url(), link.reveal()));
     }
     output.bytes(lines.as_bytes())?;
+    // The log of a service has a form of its own.
+    if output.is_seen() {
+        output.note(match first {
+            Some(_) => "open the second address in a browser: it signs the browser in, once; there, load an example",
+            None => "open the address in a browser; a link that signs one in: restage token link",
+        });
+    }
     tracing::info!(address = %server.address(), data = %settings.data.display(), "ready");
     Ok((server, held))
 }
@@ -200,7 +210,7 @@ async fn serve(
     loop {
         tokio::select! {
             told = signals.next() => match told {
-                Told::Reload => config = reload(&server, config, read()),
+                Told::Reload => config = reload(&server, restage, config, read()),
                 Told::End(exit) => {
                     tracing::info!(signal = ?exit, "stopping");
                     break;
@@ -249,7 +259,7 @@ fn ended(
 }
 
 /// Takes over what can change while the server runs, and says what can't.
-fn reload(server: &RunningServer, config: Config, fresh: Outcome<Config>) -> Config {
+fn reload(server: &RunningServer, restage: &Restage, config: Config, fresh: Outcome<Config>) -> Config {
     if let Err(error) = server.reload_certificate() {
         tracing::error!(%error, "the certificate stays as it was");
     }
@@ -262,6 +272,9 @@ fn reload(server: &RunningServer, config: Config, fresh: Outcome<Config>) -> Con
     };
     let (taken, waiting): (Vec<_>, Vec<_>) = config.moved(&fresh).into_iter().partition(|key| key.is_live);
     server.adjust(fresh.options.adjustable.clone());
+    if let Err(error) = restage.serve_facilitator(fresh.facilitator.clone()) {
+        tracing::error!(%error, "the facilitator stays as it was");
+    }
     let names = |keys: Vec<&keys::Key>| keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", ");
     tracing::info!(taken = names(taken), needs_restart = names(waiting), "the settings were read again");
     // Last, so that the log says what was done to it.

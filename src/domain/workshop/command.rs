@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::facilitator::Duty;
+use super::facilitator::{Duty, Spent};
 use super::message::{Message, Outcome};
 use super::outline::Outline;
 use super::state::StepState;
@@ -69,6 +69,11 @@ pub enum Command {
         duty: Duty,
         /// Why it could not.
         problem: Option<String>,
+    },
+    /// The facilitator sent or received so much: counted for good, whatever comes of it.
+    Spend {
+        /// How many characters.
+        characters: u64,
     },
     /// Goes to another sub-step of a step.
     SubStep {
@@ -166,6 +171,8 @@ pub enum Event {
     },
     /// The workshop rests, or does no longer.
     Paused(bool),
+    /// What the facilitator has sent and received is this now.
+    Spent(Spent),
 }
 
 /// What brought a step into its state.

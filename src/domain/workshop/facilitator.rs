@@ -6,14 +6,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::command::{Cause, Effect, Reply};
+use super::command::{Cause, Effect, Event, Reply};
 use super::conversation::{self, Replace};
 use super::message::{Message, Outcome, Role};
 use super::state::WorkshopStatus;
 use super::turn::Turn;
 use crate::domain::limits::REASON_BYTES_MAX;
 use crate::domain::text::cut;
-use crate::domain::{Rejection, StageId};
+use crate::domain::{Rejection, StageId, Timestamp};
 
 /// What a step awaits from the facilitator.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +49,34 @@ pub enum Duty {
     Extraction,
     /// It sums a step up.
     Summary,
+}
+
+/// What the facilitator has sent and received for a workshop, in characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spent {
+    /// The last day of UTC on which it did, counted from the start of 1970.
+    pub day: i64,
+    /// On that day.
+    pub today: u64,
+    /// In all.
+    pub in_all: u64,
+}
+
+impl Spent {
+    /// What was spent on the day of `now`.
+    pub fn on_day_of(&self, now: Timestamp) -> u64 {
+        if self.day == day_of(now) { self.today } else { 0 }
+    }
+
+    fn and(&self, characters: u64, now: Timestamp) -> Self {
+        let today = self.on_day_of(now).saturating_add(characters);
+        Self { day: day_of(now), today, in_all: self.in_all.saturating_add(characters) }
+    }
+}
+
+fn day_of(now: Timestamp) -> i64 {
+    const DAY_MS: i64 = 86_400_000;
+    now.as_millis().div_euclid(DAY_MS)
 }
 
 impl Awaits {
@@ -168,6 +196,12 @@ pub(super) fn settle(turn: &mut Turn<'_>, stage: &StageId, duty: Duty, problem: 
         turn.set(stage, Cause::Settled, step);
     }
     Ok(())
+}
+
+/// Counts what the facilitator has sent or received.
+pub(super) fn spend(turn: &mut Turn<'_>, characters: u64) {
+    let spent = turn.state.spent.and(characters, turn.input.now);
+    turn.happen(Event::Spent(spent));
 }
 
 /// Adds an effect under its key: one at a time of each sort for each step.

@@ -31,7 +31,7 @@ mod turn;
 
 pub use command::{Cause, Command, Effect, Event, Reply};
 pub use content::{MESSAGES_PREFIX, SUMMARY_PATH, artifact_path, message_path, summary_from_bytes};
-pub use facilitator::{AwaitedReply, Awaits, Duty};
+pub use facilitator::{AwaitedReply, Awaits, Duty, Spent};
 pub use message::{MAIN_SESSION, Message, Outcome, Role, SESSION_BYTES_MAX, Source, StoredMessage};
 pub use navigation::{ContextPart, context, enter};
 pub use outline::{ArcThresholds, Outline, StepOutline};
@@ -64,7 +64,7 @@ impl Entity for WorkshopKind {
             Some(Target { stage: stage.clone(), generation: *generation, work })
         };
         match command {
-            Command::Create { .. } | Command::Pause | Command::Resume => None,
+            Command::Create { .. } | Command::Pause | Command::Resume | Command::Spend { .. } => None,
             Command::Save { stage, generation, .. }
             | Command::Edit { stage, generation, .. }
             | Command::Artifact { stage, generation, .. }
@@ -93,6 +93,7 @@ impl Entity for WorkshopKind {
             | Command::Extract { generation, .. }
             | Command::Settle { generation, .. } => *generation = Some(to),
             Command::Create { .. }
+            | Command::Spend { .. }
             | Command::Pause
             | Command::Resume
             | Command::SubStep { .. }
@@ -134,6 +135,7 @@ impl Entity for WorkshopKind {
             Command::Settle { stage, duty, problem, .. } => {
                 facilitator::settle(&mut turn, stage, *duty, problem.as_deref())?;
             }
+            Command::Spend { characters } => facilitator::spend(&mut turn, *characters),
             Command::SubStep { stage, sub_step } => progress::sub_step(&mut turn, stage, sub_step)?,
             Command::Artifact { stage, json, expected_version, .. } => {
                 artifact::write(&mut turn, stage, json, *expected_version)?;
@@ -177,6 +179,7 @@ fn apply(state: &mut Workshop, event: &Event, at: Timestamp) {
                 outline: outline.clone(),
                 begun: false,
                 paused: false,
+                spent: Spent::default(),
             };
         }
         Event::Saved { stage, ordinal } => {
@@ -192,5 +195,6 @@ fn apply(state: &mut Workshop, event: &Event, at: Timestamp) {
             }
         }
         Event::Paused(paused) => state.paused = *paused,
+        Event::Spent(spent) => state.spent = *spent,
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::facilitator::Awaits;
+use super::facilitator::{Awaits, Spent};
 use super::outline::Outline;
 use crate::domain::{Rejection, StageId, Timestamp};
 
@@ -19,6 +19,8 @@ pub struct Workshop {
     pub begun: bool,
     /// Whether it rests.
     pub paused: bool,
+    /// What its facilitator has sent and received.
+    pub spent: Spent,
     /// The steps, in template order: as many as the outline has, none before creation.
     pub steps: Vec<StepState>,
 }

@@ -22,9 +22,9 @@ use crate::http::state::App;
 use crate::http::wire::{AuditEntry, Of, Orphan, UndoPoint};
 
 /// Entries of the audit that are looked at for one page: those that don't fit are not shown.
-const ENTRIES_PER_PAGE: usize = 5_000;
+pub(in crate::http) const ENTRIES_PER_PAGE: usize = 5_000;
 /// Entries of the audit that are read at a time.
-const ENTRIES_PER_READ: usize = 500;
+pub(in crate::http) const ENTRIES_PER_READ: usize = 500;
 /// What only those see who look after the server itself.
 const ADMIN_KINDS: [&str; 2] = ["access", "webhook"];
 /// The media type of an export: a line of JSON for each entry.
@@ -35,9 +35,10 @@ pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
 }
 
 /// An entity of some kind, and the number of what it keeps.
-type Place = (String, EntityId, u64);
+pub(in crate::http) type Place = (String, EntityId, u64);
 
-fn place(key: &str) -> Option<Place> {
+/// The place that a cursor names.
+pub(in crate::http) fn place(key: &str) -> Option<Place> {
     let (kind, rest) = key.split_once('/')?;
     let (id, number) = rest.split_once('/')?;
     Some((kind.to_owned(), EntityId::new(id).ok()?, number.parse().ok()?))
@@ -111,23 +112,23 @@ async fn undo_points_of<E: Served>(
 /// Which entries of the audit are wanted. What is not given lets everything through.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct AuditParams {
+pub(in crate::http) struct AuditParams {
     /// Only of entities of this kind.
-    kind: Option<String>,
+    pub(in crate::http) kind: Option<String>,
     /// Only of entities of this id.
-    id: Option<String>,
+    pub(in crate::http) id: Option<String>,
     /// Only what this one asked for.
-    by: Option<String>,
+    pub(in crate::http) by: Option<String>,
     /// Only this verb.
-    verb: Option<String>,
+    pub(in crate::http) verb: Option<String>,
     /// Only from this time on.
     #[param(format = DateTime)]
-    since: Option<String>,
+    pub(in crate::http) since: Option<String>,
 }
 
 /// Which entries are let through.
 #[derive(Clone, Debug)]
-struct Filter {
+pub(in crate::http) struct Filter {
     params: AuditParams,
     since: Option<Timestamp>,
     /// Whether entries about the server itself are seen.
@@ -135,7 +136,7 @@ struct Filter {
 }
 
 impl Filter {
-    fn new(params: &AuditParams, role: Role) -> Answer<Self> {
+    pub(in crate::http) fn new(params: &AuditParams, role: Role) -> Answer<Self> {
         let since = |text: &String| {
             let time = text.parse::<jiff::Timestamp>().map_err(|error| {
                 let problem = Problem::bad_request("since", format!("`since` is no time: {error}"));
@@ -147,10 +148,15 @@ impl Filter {
         Ok(Self { params: params.clone(), since, admin: role >= Role::Admin })
     }
 
-    fn lets_through(&self, entry: &Audit) -> bool {
+    /// Whether who asks may see such an entry at all.
+    pub(in crate::http) fn may_see(&self, entry: &Audit) -> bool {
+        self.admin || !ADMIN_KINDS.contains(&entry.kind.as_str())
+    }
+
+    pub(in crate::http) fn lets_through(&self, entry: &Audit) -> bool {
         let AuditParams { kind, id, by, verb, .. } = &self.params;
         let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
-        (self.admin || !ADMIN_KINDS.contains(&entry.kind.as_str()))
+        self.may_see(entry)
             && is(kind, &entry.kind)
             && is(id, entry.id.as_str())
             && is(by, &entry.by)
@@ -159,7 +165,7 @@ impl Filter {
     }
 }
 
-fn place_of(entry: &Audit) -> Place {
+pub(in crate::http) fn place_of(entry: &Audit) -> Place {
     (entry.kind.clone(), entry.id.clone(), entry.revision)
 }
 

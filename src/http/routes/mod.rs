@@ -35,6 +35,7 @@ use super::state::App;
 use super::{docs, health, metrics, openapi, web};
 
 pub(in crate::http) use client::CLIENT;
+pub(in crate::http) use kept::{AuditParams, ENTRIES_PER_PAGE, ENTRIES_PER_READ, Filter, Place, place, place_of};
 
 /// Everything the server answers to. Routes are tried in this order, so what is asked most comes first.
 pub(in crate::http) fn all(config: &mut ServiceConfig<'_>) {

@@ -56,9 +56,9 @@ async fn home(app: Data<App>, shell: Shell) -> Answer<Html> {
     let tasks = latest(app.tasks.kind(), Item::task).await?;
     let workflows = latest(app.workflows.kind(), Item::workflow).await?;
     let found = app.restage.stuck(&StuckQuery::default()).await?;
-    let begin = Begin::of(&app, &shell).await?;
+    let begin = Begin::of(&shell)?;
     let (stuck, more_stuck) = (found.items.len(), found.next.is_some());
-    let shell = shell.titled("Home").style("home.css").following(&["workshop", "task", "workflow", "repository"]);
+    let shell = shell.titled("Home").style("home.css").following(&["workshop", "task", "workflow"]);
     shell.page(|shell| Home { shell, begin, workshops, tasks, workflows, stuck, more_stuck })
 }
 

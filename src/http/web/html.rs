@@ -88,6 +88,12 @@ struct Fault<'a> {
     request_id: &'a str,
 }
 
+/// A text that begins like a sentence.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 /// Says to people what is wrong.
 pub(in crate::http) fn fault(problem: &Problem, request: &HttpRequest, request_id: &str) -> HttpResponse {
     let status = problem.status();
@@ -98,16 +104,34 @@ pub(in crate::http) fn fault(problem: &Problem, request: &HttpRequest, request_i
         _ if status.is_client_error() => "This can't be shown",
         _ => "The server could not do this",
     };
+    let (detail, hint) = match problem.code() {
+        // What else is there is for programs.
+        "no_such_route" => ("No page has this address", "Begin at the first page, or go back"),
+        _ => (problem.detail(), problem.what_to_do()),
+    };
     let fault = Fault {
         assets: base(),
         title,
-        detail: problem.detail().to_owned(),
-        hint: problem.what_to_do().to_owned(),
+        detail: sentence(detail),
+        hint: sentence(hint),
         is_unknown: status == StatusCode::UNAUTHORIZED,
         request_id,
     };
     match Html::still(&fault) {
         Ok(page) => page.status(status).respond_to(request),
         Err(problem) => problem.response(request_id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_begins_with_a_capital_letter() {
+        for (text, said) in [("", ""), ("there is none", "There is none"), ("élan", "Élan"), ("<b>", "<b>"), ("ẞ", "ẞ")]
+        {
+            assert_eq!(sentence(text), said);
+        }
     }
 }

@@ -63,7 +63,7 @@ async fn workshops(app: Data<App>, shell: Shell, filter: Params<Filter>, paging:
     let wanted = chosen(filter.status.as_deref(), &all)?;
     let fits = |view: &View<WorkshopKind>| wanted.is_none_or(|status| view.state.status() == status);
     let (items, next) = page(app.workshops.kind(), &paging, fits, Item::workshop).await?;
-    let (begin, is_first) = (Begin::of(&app, &shell).await?, is_first(&filter, &paging));
+    let (begin, is_first) = (Begin::of(&shell)?, is_first(&filter, &paging));
     let (of, names, status) = (Of::Workshops, all.map(|(name, _)| name).to_vec(), filter.status.clone());
     let shell = shell.titled("Workshops").style("home.css").following(&["workshop"]);
     shell.page(|shell| List { shell, begin, of, names, status, items, next, is_first })
@@ -82,7 +82,7 @@ async fn workflows(app: Data<App>, shell: Shell, filter: Params<Filter>, paging:
     let wanted = chosen(filter.status.as_deref(), &all)?;
     let fits = |view: &View<WorkflowKind>| wanted.is_none_or(|status| view.state.status() == status);
     let (items, next) = page(app.workflows.kind(), &paging, fits, Item::workflow).await?;
-    let (begin, is_first) = (Begin::of(&app, &shell).await?, is_first(&filter, &paging));
+    let (begin, is_first) = (Begin::of(&shell)?, is_first(&filter, &paging));
     let (of, names, status) = (Of::Workflows, all.map(|(name, _)| name).to_vec(), filter.status.clone());
     let shell = shell.titled("Workflows").style("home.css").following(&["workflow"]);
     shell.page(|shell| List { shell, begin, of, names, status, items, next, is_first })

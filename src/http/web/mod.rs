@@ -2,6 +2,7 @@
 //! programs use, asked by a few scripts.
 
 mod assets;
+mod audit;
 mod batch;
 mod begin;
 mod board;
@@ -31,9 +32,17 @@ pub(in crate::http) use html::{MEDIA_TYPE, fault, is_page};
 
 pub(in crate::http) fn routes(config: &mut ServiceConfig<'_>) {
     config.route("/assets/{digest}/{file:.+}", web::get().to(assets::file));
-    config.configure(sign_in::routes).configure(home::routes).configure(lists::routes);
+    config.configure(audit::routes);
+    config.configure(batch::routes);
+    config.configure(board::routes);
+    config.configure(history::routes);
+    config.configure(home::routes);
+    config.configure(late::routes);
+    config.configure(lists::routes);
+    config.configure(queues::routes);
+    config.configure(sign_in::routes);
+    config.configure(stuck::routes);
+    config.configure(task::routes);
+    config.configure(workflow::routes);
     config.configure(workshop::routes);
-    config.configure(board::routes).configure(task::routes);
-    config.configure(workflow::routes).configure(late::routes).configure(stuck::routes).configure(queues::routes);
-    config.configure(history::routes).configure(batch::routes);
 }

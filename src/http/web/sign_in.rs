@@ -13,14 +13,21 @@ use serde::Deserialize;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::assets::base;
-use super::html::Html;
+use super::html::{Html, sentence};
 use crate::api::Class;
 use crate::api::access::limits::SESSION_LIFE;
 use crate::http::auth;
 use crate::http::problem::Answer;
 use crate::http::state::App;
 
-/// What a link to the page of signing in carries, and what the page sends.
+/// What a link to the page of signing in carries.
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(default)]
+    link: String,
+}
+
+/// What the page sends.
 #[derive(Deserialize)]
 struct SignIn {
     link: String,
@@ -34,13 +41,12 @@ struct Ask {
     link: String,
 }
 
-/// The link opens nothing any more.
+/// The link opens nothing any more, or there was none.
 #[derive(Template)]
 #[template(path = "not_signed_in.html")]
 struct NotSignedIn {
     assets: String,
     why: String,
-    hint: String,
 }
 
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
@@ -50,8 +56,12 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
 }
 
 /// Asks first: who looks at a link before its user does, as chat programs do, must not use it up.
-async fn ask(link: Query<SignIn>) -> Answer<Html> {
-    Html::still(&Ask { assets: base(), link: link.into_inner().link })
+async fn ask(asked: Query<Asked>) -> Answer<Html> {
+    let link = asked.into_inner().link;
+    match link.is_empty() {
+        true => Html::still(&NotSignedIn { assets: base(), why: String::new() }),
+        false => Html::still(&Ask { assets: base(), link }),
+    }
 }
 
 async fn sign_in(app: Data<App>, request: HttpRequest, form: Form<SignIn>) -> Answer<HttpResponse> {
@@ -65,7 +75,7 @@ async fn sign_in(app: Data<App>, request: HttpRequest, form: Form<SignIn>) -> An
         }
         Err(error) if error.class() == Class::Conflict => {
             auth::count_attempt(&app, &request)?;
-            let page = NotSignedIn { assets: base(), why: error.to_string(), hint: error.hint() };
+            let page = NotSignedIn { assets: base(), why: sentence(&error.to_string()) };
             Ok(Html::still(&page)?.status(StatusCode::FORBIDDEN).respond_to(&request))
         }
         Err(error) => Err(error.into()),

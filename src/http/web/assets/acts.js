@@ -51,8 +51,9 @@ export function fields(of) {
     if (field.disabled || (field.type === "radio" && !field.checked)) continue;
     const { name, value } = field;
     const type = field.dataset.type ?? (field.type === "checkbox" ? "boolean" : field.type === "number" ? "number" : "text");
-    if (type === "boolean") found[name] = field.type === "checkbox" ? field.checked : value === "true";
+    if (field.type === "checkbox") found[name] = field.checked;
     else if (value === "") continue;
+    else if (type === "boolean") found[name] = value === "true";
     else if (type === "number") found[name] = Number(value);
     else if (type === "lines") found[name] = value.split("\n").map((line) => line.trim()).filter(Boolean);
     else if (type === "json") found[name] = read(field);

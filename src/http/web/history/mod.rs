@@ -135,7 +135,7 @@ struct Archived {
 }
 
 /// Where an entry of the full journal is: on the page that ends with it.
-fn entry_of(page: &str, revision: u64) -> String {
+pub(super) fn entry_of(page: &str, revision: u64) -> String {
     format!("{page}/history?view=full&before={}#entry-{revision}", revision.saturating_add(1))
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::api::Timestamp;
 use crate::api::events::Event;
-use crate::http::web::marks::{Mark, Tone};
+use crate::http::web::marks::Mark;
 use crate::http::web::stages::gate_mark;
 use crate::http::web::text::{Safe, line};
 use crate::http::web::when::When;

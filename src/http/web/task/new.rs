@@ -48,6 +48,8 @@ pub(super) async fn page(app: Data<App>, shell: Shell, asked: Params<Asked>) -> 
         let stages: Vec<&str> = tier.stages.iter().map(|stage| stage.outline.id.as_str()).collect();
         tiers.push((name.to_owned(), format!("{name}: {}", stages.join(", ")), name == TIER));
     }
-    let shell = shell.titled("New task").style("task.css");
+    let mut shell = shell.titled("New task").style("task.css");
+    // It belongs to that part of the site, where no task can have its address.
+    shell.path = "/ui/tasks".into();
     shell.page(|shell| Page { shell, repositories, tiers })
 }

@@ -1,7 +1,7 @@
 //! What was said in a step: the last messages, and those before a piece at a time.
 
 use crate::api::workshop::{Message, Role, StoredMessage, Template, WorkshopKind};
-use crate::api::{EntityId, Error, StageId, View, Workshop};
+use crate::api::{EntityId, Error, Rejection, StageId, View, Workshop};
 use crate::http::web::text::{Safe, markdown, plain};
 use crate::http::web::when::When;
 
@@ -89,10 +89,38 @@ impl Conversation {
             messages: messages.iter().map(|message| Said::new(message, step, template)).collect(),
         }
     }
+}
 
-    /// Whether something that the facilitator says is saved in part.
-    pub(super) fn is_being_said(&self) -> bool {
-        self.messages.last().is_some_and(|said| !said.is_finished)
+/// What the facilitator is asked for and has not done yet.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    /// For what somebody waits who looks at the conversation, in words.
+    pub(super) talk: Option<String>,
+    pub(super) for_artifact: bool,
+    pub(super) for_summary: bool,
+    /// Why it could not do what it was last asked for.
+    pub(super) problem: Option<String>,
+}
+
+impl Waiting {
+    pub(super) fn new(
+        step: &StageId,
+        view: &View<WorkshopKind>,
+        messages: &[StoredMessage],
+    ) -> Result<Self, Rejection> {
+        let state = view.state.step(step)?;
+        let awaits = &state.awaits;
+        let asked = |id: &str| messages.iter().rev().find(|stored| stored.message.id == id);
+        let talk = awaits.reply.as_ref().map(|reply| {
+            let by = asked(&reply.message).and_then(|stored| stored.message.by.as_deref()).unwrap_or("Somebody");
+            format!("{by} is waiting for the facilitator")
+        });
+        Ok(Self {
+            talk: talk.or_else(|| awaits.greeting.then(|| "The facilitator is about to begin".to_owned())),
+            for_artifact: awaits.extraction,
+            for_summary: awaits.summary,
+            problem: state.problem.clone(),
+        })
     }
 }
 

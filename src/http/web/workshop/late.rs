@@ -36,6 +36,7 @@ impl Late {
     fn new(orphan: &Orphan, command: &Command) -> Self {
         let (what, text) = match command {
             Command::Save { messages, .. } => ("message", said(messages)),
+            Command::Ask { message, .. } => ("message", message.content.clone()),
             Command::Edit { message, .. } => ("changed message", message.content.clone()),
             Command::Artifact { json, .. } => ("artifact", json.clone()),
             Command::Summary { points, .. } => ("summary", points.join("\n")),

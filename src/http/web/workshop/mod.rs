@@ -18,13 +18,13 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::html::Html;
 use super::shell::Shell;
 use crate::api::workshop::enter;
-use crate::api::{EntityId, StageId};
+use crate::api::EntityId;
 use crate::http::address::{At, EntityAt, Params, StageAt, number, optional_number};
 use crate::http::problem::Answer;
 use crate::http::state::App;
 use crate::http::wire::current_step;
 use artifact::{Artifact, FieldKind};
-use conversation::Conversation;
+use conversation::{Conversation, Waiting};
 use late::Late;
 use step::{Step, StepLink, Whole};
 
@@ -43,6 +43,7 @@ struct StepPage {
     links: Vec<StepLink>,
     step: Step,
     talk: Conversation,
+    waiting: Waiting,
     artifact: Artifact,
     late: Vec<Late>,
 }
@@ -107,11 +108,13 @@ async fn step(
     let late = late::read(&workshop, &at.stage, &view).await?;
     let step = Step::new(&workshop, &at.stage, &view, &template).await?;
     let whole = Whole::new(&at.id, &view, &template);
+    let waiting = Waiting::new(&at.stage, &view, &messages)?;
     let shell = shell.titled(format!("{} · {}", step.title, whole.title)).about("workshop", &at.id);
     let shell = shell.style("workshop.css").script("workshop.js");
     let page = shell.page(|shell| StepPage {
         shell,
         links: step::links(&at.id, &at.stage, &view, &template),
+        waiting,
         talk: Conversation::new(&at.id, &at.stage, &view, &template, &messages),
         whole,
         step,

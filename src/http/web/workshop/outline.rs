@@ -1,6 +1,6 @@
 //! A JSON value as people read it: members by name, lists as lists.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use askama::filters::{Escaper as _, Html, HtmlSafe};
 use serde_json::Value;
