@@ -28,6 +28,7 @@ mod patience;
 mod program;
 mod record;
 mod sign_in;
+mod speed;
 mod target;
 mod vectors;
 mod workflows;
