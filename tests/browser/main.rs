@@ -32,5 +32,6 @@ mod speed;
 mod target;
 mod tasks;
 mod vectors;
+mod workflows;
 mod workshop;
 mod world;
