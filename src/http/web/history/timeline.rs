@@ -211,7 +211,7 @@ mod tests {
         for (revision, at, status) in events {
             spans.take(&event(revision, at, "plan", status));
         }
-        let timeline = Timeline::new(&spans, Timestamp(122_000), |revision| format!("#entry-{revision}"));
+        let timeline = Timeline::new(&spans, Timestamp::from_millis(122_000), |revision| format!("#entry-{revision}"));
         assert_eq!(timeline.rows.len(), 1);
         let told: Vec<_> = timeline.rows[0].bars.iter().map(|bar| (bar.told.as_str(), bar.href.as_str())).collect();
         assert_eq!(
