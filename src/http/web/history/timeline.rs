@@ -14,8 +14,8 @@ use crate::http::web::text::{Safe, line};
 use crate::http::web::when::When;
 
 /// How wide the bars are together, and where they begin.
-const WIDTH: f64 = 760.0;
-const LEFT: f64 = 170.0;
+const WIDTH: f64 = 670.0;
+const LEFT: f64 = 165.0;
 /// How high a row is.
 const ROW: f64 = 30.0;
 /// A bar is so wide at least.
