@@ -30,6 +30,8 @@ mod record;
 mod sign_in;
 mod speed;
 mod target;
+mod tasks;
 mod vectors;
+mod workflows;
 mod workshop;
 mod world;

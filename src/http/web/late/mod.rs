@@ -1,15 +1,13 @@
-//! Late work: what came under an older generation and was kept, side by side with what is there now.
+//! Late work of workflows and workshops: what came under an older generation and was kept, side by side with what is there
+//! now. That of a task is one of the task's own pages.
 
-mod of_task;
 mod of_workflow;
 mod of_workshop;
 
 use actix_web::web;
-use askama::Template;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::marks::{Mark, Tone};
-use super::shell::Shell;
 use super::text::{Safe, line, plain, words};
 use super::when::When;
 use crate::api::{EntityId, Error, Orphan};
@@ -22,20 +20,6 @@ const TEXT_BYTES_MAX: usize = 16 << 10;
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     config.route("/ui/workflows/{id}/late", web::get().to(of_workflow::page));
     config.route("/ui/workshops/{id}/late", web::get().to(of_workshop::page));
-    config.route("/ui/tasks/{id}/late", web::get().to(of_task::page));
-}
-
-/// The late work of a workshop or a task.
-#[derive(Template)]
-#[template(path = "late.html")]
-struct Page {
-    shell: Shell,
-    /// `workshop` or `task`.
-    kind: &'static str,
-    id: String,
-    title: Safe,
-    late: Vec<Late>,
-    next: Option<String>,
 }
 
 /// A piece of late work.
@@ -54,6 +38,8 @@ pub(super) struct Late {
     holds: u64,
     /// Where verbs about it are asked for.
     path: String,
+    /// What adopting comes to, where that is not plain.
+    note: Option<&'static str>,
     sides: Vec<Side>,
 }
 
@@ -128,17 +114,10 @@ impl Late {
             generation: orphan.generation.0,
             holds,
             path: format!("/v1/{kind}s/{id}/orphans/{}", orphan.number),
+            note: None,
             sides: Vec::new(),
         }
     }
-}
-
-/// Those of a page, after a number, and whether more follow.
-fn page_of(orphans: &[Orphan], after: Option<u64>) -> (Vec<Orphan>, Option<u64>) {
-    let mut rest = orphans.iter().filter(|orphan| after.is_none_or(|after| orphan.number > after)).cloned();
-    let page: Vec<Orphan> = rest.by_ref().take(PER_PAGE).collect();
-    let next = page.last().map(|last| last.number).filter(|_| rest.next().is_some());
-    (page, next)
 }
 
 /// What was looked for, or nothing where there is none.

@@ -48,6 +48,8 @@ struct Results {
 #[derive(Debug)]
 struct Row {
     task: String,
+    /// What was to be done; none where the task was cleared.
+    title: Option<Safe>,
     outcome: Outcome,
 }
 
@@ -81,11 +83,13 @@ pub(super) async fn page(
     let view = workflow.view().await?;
     let found = workflow.results(&filter, after.as_ref(), paging.limit).await?;
     let least = view.state.outline.safety_least;
-    let rows = found.items.into_iter().map(|(task, stored)| Row {
-        task: task.to_string(),
-        outcome: Outcome::of(&stored.result, stored.at, least, LISTED_BYTES_MAX).attempt(stored.attempt),
-    });
-    let rows = rows.collect();
+    let mut rows = Vec::with_capacity(found.items.len());
+    for (task, stored) in found.items {
+        // The task of a result can be cleared without it.
+        let title = workflow.task(&task).await.ok().map(|stored| line(&stored.task.title));
+        let outcome = Outcome::of(&stored.result, stored.at, least, LISTED_BYTES_MAX).attempt(stored.attempt);
+        rows.push(Row { task: task.to_string(), title, outcome });
+    }
     let gates = gate_choices(&view.state, &which.gate);
     let is_filtered = filter.gate.is_some() || after.is_some();
     let next = paging.next_href(found.next.map(|id| id.to_string()));
