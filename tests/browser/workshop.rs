@@ -175,6 +175,7 @@ fn what_was_sent_while_the_network_was_gone_arrives_once_when_it_is_back() {
     browser.open(first);
     browser.reads("Nothing was said yet.");
     browser.offline(true);
+    until("the browser knows", || (browser.script("return navigator.onLine", json!([])) == false).then_some(()));
     browser.write(say(), "Said into the void.\u{e007}");
     browser.sees(".said.sending");
     browser.write(say(), "And more");
@@ -227,7 +228,7 @@ fn a_step_is_reset_by_keyboard_alone_and_what_is_made_from_it_says_why_it_is_sta
     tab_to(&browser, "Reset");
     browser.keys("Enter");
     browser.sees(role("heading", "Reset Why?"));
-    browser.reads("Looked at again");
+    browser.reads("To be looked at again");
     tab_to(&browser, "button Reset");
     browser.keys("Enter");
     browser.misses("dialog[open]");
