@@ -88,7 +88,9 @@ export function openVerb(restage, button) {
   options.addEventListener("change", ask);
   cancel.addEventListener("click", () => dialog.close());
   // While it runs, the dialog stays: what came of it is told here.
-  dialog.oncancel = (event) => busy && event.preventDefault();
+  dialog.oncancel = (event) => {
+    if (busy) event.preventDefault();
+  };
   dialog.onclose = () => button.isConnected && button.focus();
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
