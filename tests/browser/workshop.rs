@@ -241,7 +241,7 @@ fn a_step_is_reset_by_keyboard_alone_and_what_is_made_from_it_says_why_it_is_sta
     browser.screenshot("workshop-stale");
     browser.keys("Escape");
     browser.misses(format!("#{described}").as_str());
-    browser.click(link("How ↻ needs regeneration"));
+    browser.click(link("How needs regeneration"));
     browser.arrives_at("/ui/workshops/w/steps/how");
     browser.reads("What is here is a starting point");
     browser.axe();
