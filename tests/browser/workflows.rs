@@ -391,3 +391,35 @@ fn a_batch_says_what_became_of_each_and_is_undone_as_one() {
         browser.words().contains("2 done, of 2").then_some(())
     });
 }
+
+#[test]
+fn an_address_that_names_what_is_not_there_is_told_so() {
+    let Some(world) = shop() else { return };
+    for (path, status) in [
+        ("/ui/workflows/nowhere", 404),
+        ("/ui/workflows/shop?gate=2", 404),
+        ("/ui/workflows/shop?gate=01", 400),
+        ("/ui/workflows/shop?gate=99999999999", 404),
+        ("/ui/workflows/shop/tasks?gate=x", 400),
+        ("/ui/workflows/shop/tasks?status=gone", 400),
+        ("/ui/workflows/shop/tasks?domain=F%20E", 400),
+        ("/ui/workflows/shop/tasks?cursor=abc", 400),
+        ("/ui/workflows/shop/tasks/0-fe-5-1", 404),
+        ("/ui/workflows/shop/tasks/..%2f..", 400),
+        ("/ui/workflows/shop/results?gate=-1", 400),
+        ("/ui/workflows/shop/late?cursor=abc", 400),
+        ("/ui/workflows/nowhere/late", 404),
+        ("/ui/workshops/nowhere/late", 404),
+        ("/ui/stuck?kind=unknown", 404),
+        ("/ui/stuck?patience=long", 400),
+        ("/ui/batches/nowhere", 404),
+        ("/ui/workflows/shop/tasks?gate=&domain=&status=", 200),
+        ("/ui/workflows/shop/tasks?gate=7", 200),
+        ("/ui/stuck?kind=&patience=", 200),
+        ("/ui/queues", 200),
+    ] {
+        let (answered, page) = world.ask(Method::GET, path, None);
+        assert_eq!(answered, status, "{path}");
+        assert!(page.as_str().is_some_and(|page| page.contains("<main")), "{path}: {page}");
+    }
+}
