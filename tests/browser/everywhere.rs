@@ -38,7 +38,7 @@ fn name_of(path: &str) -> String {
 fn on_every_page(looks: &[Look], judge: impl Fn(&Browser, &str, Look)) {
     let Some(world) = full() else { return };
     let pages = world.pages();
-    println!("{} pages", pages.len());
+    println!("{} pages: {pages:?}", pages.len());
     assert!(pages.len() > 10, "{pages:?}");
     let browser = world.signed_in(Look::DESKTOP);
     for &look in looks {
@@ -55,7 +55,7 @@ fn axe_finds_nothing_serious_on_any_page_in_either_theme() {
     let faults = std::cell::RefCell::new(Vec::new());
     let (passed, undecided, minor) = Default::default();
     let counts = std::cell::Cell::<(usize, usize, usize)>::new((passed, undecided, minor));
-    on_every_page(&[Look::DESKTOP, Look::DESKTOP.dark(), Look::PHONE], |browser, path, look| {
+    on_every_page(&[Look::DESKTOP, Look::PHONE.dark()], |browser, path, look| {
         let findings = browser.findings();
         let (passed, undecided, minor) = counts.get();
         let serious = findings.serious();

@@ -30,6 +30,7 @@ mod record;
 mod sign_in;
 mod speed;
 mod target;
+mod tasks;
 mod vectors;
 mod workflows;
 mod workshop;

@@ -30,7 +30,9 @@ export function openVerb(restage, button) {
   const dialog = document.getElementById("verb");
   const { verb: path, title = "Go back?", do: label = "Do it", doing = `${label}...`, goto, wait } = button.dataset;
   const more = body(button);
-  const plan = element("div", { class: "plan", "aria-live": "polite", "aria-busy": "true" }, "Looking at what would happen...");
+  // Long plans scroll: by keyboard too.
+  const region = { class: "plan", tabindex: "0", role: "region", "aria-label": "What would happen" };
+  const plan = element("div", { ...region, "aria-live": "polite", "aria-busy": "true" }, "Looking at what would happen...");
   const options = element("div", { class: "options" });
   const template = button.dataset.options && document.querySelector(button.dataset.options);
   if (template) options.append(document.importNode(template.content, true));

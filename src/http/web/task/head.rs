@@ -11,35 +11,41 @@ use crate::http::web::text::{Safe, line};
 use crate::http::web::when::When;
 
 /// What is on top of every page of a task.
-pub(super) struct Head {
-    pub(super) id: EntityId,
+pub(in crate::http::web) struct Head {
+    pub(in crate::http::web) id: EntityId,
     /// The address of the task's pages.
-    pub(super) path: String,
-    pub(super) title: Safe,
-    pub(super) mark: Mark,
+    pub(in crate::http::web) path: String,
+    pub(in crate::http::web) title: Safe,
+    pub(in crate::http::web) mark: Mark,
     /// What moves files now, in words.
-    pub(super) operation: Option<Mark>,
-    pub(super) tier: Safe,
-    pub(super) repository: String,
-    pub(super) auto: bool,
-    pub(super) updated: When,
-    pub(super) notices: Vec<Notice>,
-    pub(super) acts: Acts,
-    pub(super) steps: Vec<Step>,
-    pub(super) tabs: Vec<Tab>,
+    pub(in crate::http::web) operation: Option<Mark>,
+    pub(in crate::http::web) tier: Safe,
+    pub(in crate::http::web) repository: String,
+    pub(in crate::http::web) auto: bool,
+    pub(in crate::http::web) updated: When,
+    pub(in crate::http::web) notices: Vec<Notice>,
+    pub(in crate::http::web) acts: Acts,
+    pub(in crate::http::web) steps: Vec<Step>,
+    pub(in crate::http::web) tabs: Vec<Tab>,
 }
 
 /// A page of the task.
-pub(super) struct Tab {
-    pub(super) name: &'static str,
-    pub(super) href: String,
-    pub(super) count: Option<u64>,
-    pub(super) is_here: bool,
+pub(in crate::http::web) struct Tab {
+    pub(in crate::http::web) name: &'static str,
+    pub(in crate::http::web) href: String,
+    pub(in crate::http::web) count: Option<u64>,
+    pub(in crate::http::web) is_here: bool,
 }
 
 impl Head {
     /// The head of one of the task's pages: `log`; that of the first one has no name. `stage` is what it tells of.
-    pub(super) fn of(shell: &Shell, id: &EntityId, view: &View<TaskKind>, page: &str, stage: Option<&StageId>) -> Self {
+    pub(in crate::http::web) fn of(
+        shell: &Shell,
+        id: &EntityId,
+        view: &View<TaskKind>,
+        page: &str,
+        stage: Option<&StageId>,
+    ) -> Self {
         let state = &view.state;
         let path = format!("/ui/tasks/{id}");
         let operation = match state.activity() {

@@ -4,7 +4,6 @@ mod acts;
 mod changes;
 mod commits;
 mod head;
-mod late;
 mod log;
 mod new;
 mod notices;
@@ -14,6 +13,7 @@ mod steps;
 
 use actix_web::web;
 use utoipa_actix_web::service_config::ServiceConfig;
+
 
 use super::shell::Shell;
 use crate::api::task::{ObjectId, TaskKind};
@@ -67,7 +67,6 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     config.route("/ui/tasks/{id}/changes", web::get().to(changes::page));
     config.route("/ui/tasks/{id}/commits", web::get().to(commits::page));
     config.route("/ui/tasks/{id}/snapshots", web::get().to(snapshots::page));
-    config.route("/ui/tasks/{id}/late", web::get().to(late::page));
 }
 
 /// A task that is looked at.
@@ -86,7 +85,7 @@ async fn look(app: &App, shell: Shell, id: &EntityId) -> Answer<Looked> {
 }
 
 /// The page is shown anew when something happens, but not for each thing that an agent says.
-fn calm(mut shell: Shell) -> Shell {
+pub(super) fn calm(mut shell: Shell) -> Shell {
     for name in CALM_TYPES {
         shell.follow.push_str("&type=task.");
         shell.follow.push_str(name);

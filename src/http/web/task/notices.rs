@@ -8,20 +8,20 @@ use crate::http::web::text::{Safe, line, plain};
 use crate::http::web::when::When;
 
 /// One thing to know.
-pub(super) struct Notice {
+pub(in crate::http::web) struct Notice {
     /// The class of its colour.
-    pub(super) tone: &'static str,
+    pub(in crate::http::web) tone: &'static str,
     /// In a few words.
-    pub(super) what: Safe,
+    pub(in crate::http::web) what: Safe,
     /// In full.
-    pub(super) more: Safe,
+    pub(in crate::http::web) more: Safe,
     /// What to do about it.
-    pub(super) hint: Safe,
-    pub(super) at: Option<When>,
+    pub(in crate::http::web) hint: Safe,
+    pub(in crate::http::web) at: Option<When>,
     /// Where there is more to see.
-    pub(super) link: Option<(String, String)>,
+    pub(in crate::http::web) link: Option<(String, String)>,
     /// Whether it can be called fine as it is.
-    pub(super) accept: Option<String>,
+    pub(in crate::http::web) accept: Option<String>,
 }
 
 impl Notice {
@@ -90,23 +90,27 @@ fn stale(shell: &Shell, id: &EntityId, state: &State) -> Option<Notice> {
 }
 
 /// Something that was done and can be taken back.
-pub(super) struct Undoable {
-    pub(super) what: String,
-    pub(super) by: Safe,
-    pub(super) at: When,
-    pub(super) until: When,
-    pub(super) number: u64,
-    pub(super) path: String,
-    pub(super) wait: u32,
+pub(in crate::http::web) struct Undoable {
+    pub(in crate::http::web) what: String,
+    pub(in crate::http::web) by: Safe,
+    pub(in crate::http::web) at: When,
+    pub(in crate::http::web) until: When,
+    pub(in crate::http::web) number: u64,
+    pub(in crate::http::web) path: String,
+    pub(in crate::http::web) wait: u32,
 }
 
 /// What can be taken back, newest first.
 pub(super) fn undoable(id: &EntityId, view: &View<TaskKind>) -> Vec<Undoable> {
     let points = view.undo_points.iter().rev().filter(|point| point.undone_by.is_none());
     let undoable = |point: &crate::api::UndoPoint| {
-        let to = point.stage.as_ref().map(|stage| format!(" to {stage}")).unwrap_or_default();
+        let what = match (point.verb.as_str(), &point.stage) {
+            ("restart", Some(stage)) => format!("restart to {stage}"),
+            ("restart", None) => "full restart".to_owned(),
+            (verb, _) => verb.to_owned(),
+        };
         Undoable {
-            what: format!("{}{to}", point.verb),
+            what,
             by: line(&point.by),
             at: When(point.at),
             until: When(point.until),

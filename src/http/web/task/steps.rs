@@ -7,24 +7,24 @@ use crate::http::web::marks::Mark;
 use crate::http::web::when::When;
 
 /// One stage.
-pub(super) struct Step {
-    pub(super) stage: StageId,
-    pub(super) href: String,
-    pub(super) mark: Mark,
+pub(in crate::http::web) struct Step {
+    pub(in crate::http::web) stage: StageId,
+    pub(in crate::http::web) href: String,
+    pub(in crate::http::web) mark: Mark,
     /// Whether the task is in it.
-    pub(super) is_current: bool,
+    pub(in crate::http::web) is_current: bool,
     /// Whether the page tells of it.
-    pub(super) is_shown: bool,
+    pub(in crate::http::web) is_shown: bool,
     /// Runs since it was entered.
-    pub(super) runs: u32,
+    pub(in crate::http::web) runs: u32,
     /// When it was completed, or else entered.
-    pub(super) when: Option<When>,
+    pub(in crate::http::web) when: Option<When>,
     /// Its commit, in short.
-    pub(super) commit: Option<String>,
+    pub(in crate::http::web) commit: Option<String>,
     /// Things to do: done, of all.
-    pub(super) todos: Option<(u32, u32)>,
+    pub(in crate::http::web) todos: Option<(u32, u32)>,
     /// What it found, where it judges.
-    pub(super) found: Option<String>,
+    pub(in crate::http::web) found: Option<String>,
 }
 
 pub(super) fn steps(path: &str, view: &View<TaskKind>, shown: Option<&StageId>) -> Vec<Step> {
