@@ -356,3 +356,37 @@ fn who_may_only_look_is_offered_nothing() {
     browser.open("/ui/tasks/t1");
     browser.reads("to approve");
 }
+
+#[test]
+fn a_task_whose_dependency_went_back_says_so_and_can_be_accepted() {
+    let Some(world) = world(None) else { return };
+    register(&world);
+    make(&world, "t1", "First");
+    let after = json!({ "id": "t2", "title": "After", "repository": "app", "tier": "L1", "depends_on": ["t1"] });
+    world.post("/v1/tasks", after);
+    let browser = world.signed_in(Look::DESKTOP);
+    browser.open("/ui/tasks/t2");
+    browser.reads("It can be started when these are done: t1");
+    assert!(!browser.is_shown(button("Start")));
+    start(&world, "t1");
+    for _ in ["plan", "implement"] {
+        run_stage(&world, "t1");
+        approve(&world, "t1");
+    }
+    browser.click(button("Start"));
+    browser.sees(button("Run plan"));
+    let plan = world.post("/v1/tasks/t1/restart/plan", json!({ "stage": "implement" }));
+    let restart = json!({ "stage": "implement", "plan": plan["token"] });
+    world.post("/v1/tasks/t1/restart?wait=60", restart);
+    browser.reads("t1 was taken back, and is not done again");
+    browser.screenshot("task-stale");
+    browser.axe();
+    browser.click(button("Accept"));
+    browser.click(button("Accept").inside("dialog"));
+    browser.reads("Done: Accept.");
+    browser.misses(".notice.warn");
+    let other = world.signed_in(Look::PHONE);
+    other.open("/ui/tasks/t2");
+    other.sees("h1");
+    other.misses(".notice.warn");
+}

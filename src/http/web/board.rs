@@ -20,7 +20,7 @@ use crate::http::problem::Answer;
 use crate::http::state::App;
 
 /// Most tasks that are looked at for one board, and how many at a time.
-const TASKS_MAX: usize = 5_000;
+const TASKS_MAX: usize = 2_000;
 const TASKS_PER_READ: usize = 500;
 /// Tasks shown in a column, and in one that is looked at alone.
 const CARDS: usize = 30;
