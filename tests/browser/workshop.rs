@@ -214,6 +214,43 @@ fn reset(world: &World, step: &str) {
     assert_eq!(status, 200);
 }
 
+/// A facilitator that takes its time, and signs every word.
+const SLOW: &str = r#"
+[facilitator]
+kind = "command"
+command = ["/bin/sh", "-c", "cat > /dev/null; for n in 1 2 3 4 5 6 7 8 9 10 11 12; do printf 'word-%s-of-%s ' $n $$; sleep 0.3; done"]
+"#;
+
+#[test]
+fn a_reset_under_a_reply_that_is_still_being_said_leaves_no_word_of_it() {
+    let Some(mut world) = World::new() else { return };
+    let first = workshop(&world);
+    world.stop();
+    std::fs::write(world.place.data().join("server.toml"), SLOW).unwrap();
+    world.start();
+    let browser = world.signed_in(Look::DESKTOP);
+    browser.open(first);
+    browser.write(say(), "Go on, slowly.\u{e007}");
+    browser.reads("word-2-of-");
+    browser.screenshot("workshop-streaming");
+    let spoken = browser.text("#speaking .text");
+    let (_, speaker) = spoken.split_whitespace().next().unwrap().rsplit_once('-').unwrap();
+    // What is said meanwhile may change the plan: then it is shown anew, and asked for again.
+    browser.expect("status of 409");
+    browser.click(button("Reset"));
+    browser.sees("dialog[open] .danger");
+    let press =
+        "const go = document.querySelector('dialog[open] .danger'); if (go && !go.disabled) go.click(); return !go";
+    until("it is reset", || (browser.script(press, json!([])) == true).then_some(()));
+    browser.misses("[data-message]:not(.assistant)");
+    // It begins anew by itself, and says its own words to the end.
+    browser.sees("#newest .said.assistant");
+    let words = browser.text("#messages");
+    assert!(words.contains("word-12-of-") && !words.contains(&format!("-of-{speaker} ")), "{words}");
+    let saved = world.get("/v1/workshops/w/steps/why/messages").to_string();
+    assert!(!saved.contains(&format!("-of-{speaker} ")) && !saved.contains("Go on"), "{saved}");
+}
+
 #[test]
 fn a_step_is_reset_by_keyboard_alone_and_what_is_made_from_it_says_why_it_is_stale() {
     let Some(world) = World::new() else { return };
