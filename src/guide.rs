@@ -35,3 +35,6 @@ pub mod client {}
 
 #[doc = include_str!("../docs/facilitator.md")]
 pub mod facilitator {}
+
+#[doc = include_str!("../docs/page.md")]
+pub mod page {}

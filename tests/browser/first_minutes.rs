@@ -13,10 +13,17 @@ fn an_empty_server_says_what_it_is_for_and_leads_to_examples() {
     browser.sees(role("heading", "Welcome"));
     browser.axe();
     looked_at(&browser, "home-empty");
-    for (kind, words) in [("workshop", "Lending tools"), ("task", "Greet visitors"), ("workflow", "Gift cards")] {
+    for (kind, place, words) in [
+        // A workshop leads to the step to go on with.
+        ("workshop", "/steps/user-research", "Lending tools"),
+        ("task", "", "Greet visitors"),
+        ("workflow", "", "Gift cards"),
+    ] {
         browser.open("/");
         browser.click(button("Load an example").inside(&format!("section[aria-labelledby=\"{kind}s\"]")));
-        browser.arrives_at(&format!("/ui/{kind}s/example-{kind}"));
+        browser.arrives_at(&format!("/ui/{kind}s/example-{kind}{place}"));
+        browser.reads(words);
+        browser.screenshot(&format!("example-{kind}"));
         browser.open("/");
         browser.reads(words);
     }
@@ -90,7 +97,7 @@ fn who_may_only_look_is_offered_nothing_to_change() {
     assert_eq!(browser.count("main button, main form"), 0);
     browser.open("/ui/workshops?status=active");
     browser.click(link("Lending tools in the library"));
-    browser.arrives_at("/ui/workshops/example-workshop");
+    browser.arrives_at("/ui/workshops/example-workshop/steps/user-research");
 }
 
 #[test]

@@ -31,10 +31,13 @@ fn a_page_that_does_what_it_may_not_fails_its_test() {
     complains(&browser, "nobody waits");
     browser.script("document.body.setAttribute('style', 'color: red')", json!([]));
     complains(&browser, "inline style");
-    browser.script("document.body.append(Object.assign(new Image(), { src: 'http://127.0.0.1:9/x' }))", json!([]));
+    let foreign = "document.body.append(Object.assign(new Image(), { src: 'http://127.0.0.1:9/x' }))";
+    browser.script(foreign, json!([]));
+    complains(&browser, "foreign: the page asked for http://127.0.0.1:9/x");
     complains(&browser, "img-src");
-    browser.script("fetch('/none')", json!([]));
+    browser.script("fetch('/none').catch(() => {})", json!([]));
     complains(&browser, "connect-src");
+    browser.expect("Content Security Policy");
 }
 
 #[test]

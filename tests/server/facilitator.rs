@@ -75,7 +75,7 @@ async fn settled(user: &User<'_>, of: &str) -> Value {
     until("the step awaits nothing", async || Some(step(user, of).await).filter(|step| step["awaits"].is_null())).await
 }
 
-async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let wait = async {
         loop {
             if let Some(found) = look().await {
@@ -108,14 +108,13 @@ async fn an_answer_is_shown_as_it_comes_and_saved_at_its_end() {
     let live = user.ask(Method::GET, "/v1/events?live=true&kind=workshop&id=w1");
     let (mut following, _) = Following::begin(live).await;
     ask(&user, "look", "m1", "What grows here?").await;
-    let mut last = Value::Null;
-    loop {
+    let (mut last, mut is_settled) = (Value::Null, false);
+    while !is_settled || last["finished"] != true {
         let block = following.take(1).await.remove(0);
         let data = block.data.unwrap();
+        is_settled |= data["type"] == "workshop.facilitator_settled";
         if block.event.as_deref() == Some("live") {
             last = data;
-        } else if data["type"] == "workshop.facilitator_settled" {
-            break;
         }
     }
     assert_eq!((&last["stage"], &last["generation"], &last["name"]), (&json!("look"), &json!(1), &json!("reply")));
@@ -241,7 +240,8 @@ async fn whatever_goes_wrong_comes_to_an_end_that_people_see() {
         ask(&user, "look", "m2", "And now?").await;
         assert!(settled(&user, "look").await["problem"].is_null());
         let last = partner.asked(requests + 1).await.pop().unwrap();
-        assert!(!last.text().contains("could not go on") && last.text().contains("Hello?"), "{}", last.text());
+        let begins = last.text().contains("Hello?") || last.text().contains("2 earlier messages are left out");
+        assert!(begins && !last.text().contains("could not go on"), "{does:?}: {}", last.text());
         world.end().await;
     }
 }
@@ -270,10 +270,10 @@ async fn an_artifact_is_made_in_three_attempts_or_not_at_all() {
     user.post(&extract, json!({})).await.is(202);
     let step = settled(&user, "plan").await;
     assert_eq!((&step["artifact"]["version"], &step["artifact"]["confirmed"]), (&json!(1), &json!(false)), "{step}");
-    assert_eq!(user.get(&format!("{STEPS}/plan/artifact")).await.ok()["artifact"], json!({ "beds": 3 }));
+    assert_eq!(user.get(&format!("{STEPS}/plan/artifact")).await.ok(), json!({ "beds": 3 }));
     let asked = partner.asked(4).await;
     assert!(asked[0].text().contains("Clay soil") && asked[0].text().contains("Look around"), "{}", asked[0].text());
-    assert!(asked[1].text().contains("\"minimum\": 1"), "the schema is told: {}", asked[1].text());
+    assert!(asked[1].text().contains("\"minimum\":1"), "the schema is told: {}", asked[1].text());
     assert!(asked[2].text().contains("That can't be taken: it is no JSON"), "{}", asked[2].text());
     assert!(asked[3].text().contains("/beds: 0 is less than the minimum of 1"), "{}", asked[3].text());
 
@@ -362,15 +362,15 @@ async fn what_can_t_be_asked_is_refused_before_anything_is_saved() {
 async fn a_server_that_was_killed_in_the_middle_of_an_answer_gives_it_after_all() {
     let partner = Partner::new(&[Does::Silent("Half an"), Does::Says(&["A whole answer."])]).await;
     let place = Place::new();
-    std::fs::create_dir_all(place.data()).unwrap();
     std::fs::write(place.path("chat.key"), format!("{KEY}\n")).unwrap();
     let (url, file) = (partner.base_url(), place.path("chat.key"));
     let settings = format!(
         "log = 'debug'\n[facilitator]\nkind = 'openai'\nbase_url = '{url}'\nmodel = 'parrot'\nkey_file = '{}'\n",
         file.display()
     );
-    std::fs::write(place.data().join("server.toml"), settings).unwrap();
-    let server = tokio::task::block_in_place(|| place.serve(&[]));
+    std::fs::write(place.path("chat.toml"), settings).unwrap();
+    let serve = || place.start(&mut place.command(&["serve", "--listen", "127.0.0.1:0", "--config", "chat.toml"]));
+    let server = tokio::task::block_in_place(serve);
     let client = crate::world::client();
     let post = |url: String, token: String, body: Value| {
         let client = client.clone();
@@ -382,7 +382,7 @@ async fn a_server_that_was_killed_in_the_middle_of_an_answer_gives_it_after_all(
     partner.asked(1).await;
     let log = server.log();
     tokio::task::block_in_place(|| server.kill());
-    let server = tokio::task::block_in_place(|| place.serve(&[]));
+    let server = tokio::task::block_in_place(serve);
     let (messages, token) = (server.url(&format!("{STEPS}/look/messages")), server.token());
     let all = until("it is answered", async || {
         let all = answered(client.get(&messages).bearer_auth(&token)).await.ok()["items"].as_array().unwrap().clone();
@@ -413,7 +413,7 @@ async fn without_a_model_a_script_leads_through_the_whole_step() {
     settled(&user, "plan").await;
     user.post(&format!("{STEPS}/plan/artifact/extract"), json!({})).await.is(202);
     assert!(settled(&user, "plan").await["problem"].is_null());
-    assert_eq!(user.get(&format!("{STEPS}/plan/artifact")).await.ok()["artifact"], json!({ "beds": 4 }));
+    assert_eq!(user.get(&format!("{STEPS}/plan/artifact")).await.ok(), json!({ "beds": 4 }));
     user.post(&format!("{STEPS}/plan/artifact/confirm"), json!({ "version": 1 })).await.ok();
     let next = user.post(&format!("{STEPS}/plan/next"), json!({})).await.ok();
     assert_eq!(next["workshop_completed"], true);

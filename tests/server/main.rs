@@ -31,6 +31,7 @@ mod tasks;
 mod threads;
 mod tls;
 mod user;
+mod web_history;
 mod webhooks;
 mod wire;
 mod workflows;

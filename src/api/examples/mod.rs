@@ -113,7 +113,8 @@ impl Examples {
     }
 
     /// Makes an example, and leads to it. One that is there already stays as it is, but a workflow gets its workers again
-    /// if they went home. Once begun it is made, even if nobody waits for it any more.
+    /// if they went home. Once begun it is made, even if nobody waits for it any more. The workers keep the folder open until
+    /// [`shutdown`](Restage::shutdown).
     ///
     /// # Errors
     /// A store in memory has no place for a task's repository; what the commands say that it is made with.

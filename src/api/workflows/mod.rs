@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 pub use claims::{Claim, Claimed, Leased};
-pub use late::LateResult;
+pub use late::{InPlace, LateResult};
 pub use lease::LeaseToken;
 pub use pages::{Found, ResultFilter, StoredTask, TaskFilter, TaskStatus};
 pub use queues::{Depth, Queue};

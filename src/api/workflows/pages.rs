@@ -92,6 +92,26 @@ pub(super) async fn task(workflow: &Workflow, id: &TaskId) -> Result<StoredTask,
     found.await?.ok_or_else(|| not_found.into())
 }
 
+/// A task as it was in an older generation of its gate, as long as an undo point keeps that.
+pub(super) async fn cleared_task(
+    workflow: &Workflow,
+    id: &TaskId,
+    generation: Generation,
+) -> Result<Option<Task>, Error> {
+    let wanted = id.clone();
+    let found = looked_up(workflow, move |reader| {
+        let Some(outline) = reader.outline(wanted.lane.gate) else { return Ok(None) };
+        let remembered = reader.view.undo_points.iter().filter_map(|point| point.fences.get(&outline.id));
+        let fence = remembered.chain(reader.view.fences.get(&outline.id)).find(|fence| fence.generation == generation);
+        let layers = fence.map_or_else(Vec::new, |fence| fence.layers.clone());
+        let path = task_path(&wanted);
+        let range = PageRange { prefix: path.clone(), after: None, most: 1 };
+        let page = query::content::<WorkflowKind>(reader.store, reader.id, &outline.id, &layers, &range)?;
+        page.into_iter().find(|(found, _)| *found == path).map(|(_, bytes)| Ok(Task::from_bytes(&bytes)?)).transpose()
+    });
+    found.await
+}
+
 /// Tasks of all lanes, in the order of the lanes.
 pub(super) async fn tasks(
     workflow: &Workflow,

@@ -69,6 +69,8 @@ pub(super) struct Row {
     pub(super) since: When,
     pub(super) why: Safe,
     pub(super) cure: String,
+    /// Whether nothing but the command cures it.
+    pub(super) is_by_hand: bool,
     pub(super) acts: Vec<Act>,
 }
 
@@ -134,6 +136,7 @@ impl Row {
             since: When(stuck.since),
             why: line(&stuck.why),
             cure: stuck.cure,
+            is_by_hand: matches!(stuck.what, "unclaimed" | "no_workers"),
             acts,
         }
     }
@@ -148,7 +151,8 @@ fn mark(what: &'static str) -> Mark {
         "unapproved" => (Tone::Warn, '?'),
         _ => (Tone::Warn, '!'),
     };
-    Mark::new(tone, sign, what.replace('_', " "))
+    let word = if what == "orphan" { "late work".to_owned() } else { what.replace('_', " ") };
+    Mark::new(tone, sign, word)
 }
 
 /// What can be done about it from a page; nothing where only a command helps.
@@ -158,7 +162,7 @@ fn acts(kind: &str, id: &EntityId, what: &str, part: Option<&str>) -> Vec<Act> {
     let post = |path: String, label, doing| Act::Post { path, label, doing };
     let look = |href: String, label| Act::Look { href, label };
     match (kind, what) {
-        (_, "orphan") => vec![look(format!("{ui}/late#late-{part}"), "Compare")],
+        (_, "orphan") => vec![look(format!("{ui}/late#orphan-{part}"), "Compare")],
         ("workflow", "lost_worker") => vec![
             post(format!("{api}/tasks/{part}/release"), "Hand it out again", "Handing out..."),
             look(format!("{ui}/tasks/{part}"), "Look at the task"),
@@ -216,13 +220,13 @@ mod tests {
             ("workflow", "rejected", Some("plan"), "VERB /v1/workflows/x/reset"),
             ("workflow", "not_running", None, "POST /v1/workflows/x/run"),
             ("workflow", "unapproved", Some("plan"), "GET /ui/workflows/x"),
-            ("workflow", "orphan", Some("3"), "GET /ui/workflows/x/late#late-3"),
+            ("workflow", "orphan", Some("3"), "GET /ui/workflows/x/late#orphan-3"),
             ("workflow", "unclaimed", Some("fe"), "GET /ui/queues"),
             ("queue", "no_workers", None, "GET /ui/queues"),
             ("task", "interrupted", Some("plan"), "POST /v1/tasks/x/retry"),
             ("task", "blocked", Some("plan"), "GET /ui/tasks/x"),
             ("workshop", "paused", None, "POST /v1/workshops/x/resume"),
-            ("workshop", "orphan", Some("1"), "GET /ui/workshops/x/late#late-1"),
+            ("workshop", "orphan", Some("1"), "GET /ui/workshops/x/late#orphan-1"),
         ] {
             assert_eq!(first(kind, what, part), wanted, "{kind} {what}");
         }

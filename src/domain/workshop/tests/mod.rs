@@ -1,6 +1,7 @@
 //! The rules, run as the engine runs them: fences first, then the reads, then decide, then apply.
 
 mod conversation;
+mod facilitator;
 mod going_back;
 mod model;
 mod progress;

@@ -112,7 +112,7 @@ function send() {
 
 /** @param {Sent} item */
 function request({ id, text, generation }) {
-  return { generation, message: { id, role: "user", content: text } };
+  return { generation, id, content: text };
 }
 
 /** Sends what there is, in order. */

@@ -6,12 +6,16 @@ import { tellTimes } from "./times.js";
 
 /** How long it takes at least from one refresh to the next, in milliseconds. */
 const REST = 250;
+/** How long until it is tried again, where the page could not be had. */
+const AGAIN = 2_000;
 /** How long the server may be away before anybody is told. */
 const PATIENCE = 2_000;
 
 let wanted = false;
 let running = false;
 let last = 0;
+/** What the server answered to the last look; 0 for nothing. */
+let answered = 0;
 
 /** Asks for the page again, soon: whatever comes until then is seen by the same look. */
 export function refresh() {
@@ -23,14 +27,24 @@ export function refresh() {
 
 async function look() {
   wanted = false;
+  answered = 0;
   try {
     const here = location.pathname + location.search;
     await htmx.ajax("GET", here, { target: "#page", select: "#page", swap: "outerMorph" });
   } finally {
     last = Date.now();
     running = false;
-    if (wanted) refresh();
+    // What happened must not stay unseen because it could not be shown at that moment.
+    if (answered === 0 || answered >= 500) setTimeout(refresh, AGAIN);
+    else if (wanted) refresh();
   }
+}
+
+/** An answer came. One that is no page takes the place of none: what was being written stays. @param {number} status */
+function note(status) {
+  answered = status;
+  if (status === 401) signedOut();
+  else if (status >= 400 && status < 500) cannotShow("What is shown here is not to be seen any more.");
 }
 
 /** Follows what the page says it follows. @param {import("./restage.js").Restage} restage */
@@ -41,7 +55,9 @@ export async function follow(restage) {
     tellTimes(document);
     document.dispatchEvent(new CustomEvent("restage:refreshed"));
   });
-  document.addEventListener("htmx:response:error", (event) => event.detail?.ctx?.response?.status === 401 && signedOut());
+  document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => ctx.target?.id === "page" && note(ctx.response.status));
+  addEventListener("offline", () => connected(false));
+  addEventListener("online", () => connected(true));
   if (!follow) return;
   const query = new URLSearchParams(follow);
   const asked = { kind: query.getAll("kind"), id: query.getAll("id"), type: query.getAll("type") };
@@ -81,8 +97,14 @@ function connected(there) {
 }
 
 function signedOut() {
+  cannotShow("Nobody is signed in any more.");
+}
+
+/** @param {string} text */
+function cannotShow(text) {
+  clearTimeout(away);
   const again = element("a", { href: location.href }, "Load the page again");
-  showBar({ name: "connection", tone: "bad", stays: true, text: "Nobody is signed in any more.", acts: [again] });
+  showBar({ name: "connection", tone: "bad", stays: true, text, acts: [again] });
 }
 
 // Texts that are not final yet: a reply as it is written, what a stage puts out.

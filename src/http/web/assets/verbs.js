@@ -54,6 +54,7 @@ export function openVerb(restage, button) {
   dialog.replaceChildren(form);
   let token;
   let busy = false;
+  let asked = 0;
 
   const show = (found) => {
     token = found.token;
@@ -67,14 +68,17 @@ export function openVerb(restage, button) {
     plan.setAttribute("aria-busy", "false");
   };
   const ask = async () => {
+    const mine = ++asked;
     token = undefined;
     go.disabled = true;
     problem.textContent = "";
     plan.setAttribute("aria-busy", "true");
     try {
       const answer = await restage.post(`${path}/plan`, { ...more, ...fields(options) }, { key: null });
-      show(planOf(answer.body));
+      // Of other options by now.
+      if (mine === asked) show(planOf(answer.body));
     } catch (error) {
+      if (mine !== asked) return;
       plan.replaceChildren();
       fail(error);
     }
@@ -88,7 +92,9 @@ export function openVerb(restage, button) {
   options.addEventListener("change", ask);
   cancel.addEventListener("click", () => dialog.close());
   // While it runs, the dialog stays: what came of it is told here.
-  dialog.oncancel = (event) => busy && event.preventDefault();
+  dialog.oncancel = (event) => {
+    if (busy) event.preventDefault();
+  };
   dialog.onclose = () => button.isConnected && button.focus();
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

@@ -5,11 +5,9 @@ mod of_workflow;
 mod of_workshop;
 
 use actix_web::web;
-use askama::Template;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::marks::{Mark, Tone};
-use super::shell::Shell;
 use super::text::{Safe, line, plain, words};
 use super::when::When;
 use crate::api::{EntityId, Error, Orphan};
@@ -23,19 +21,6 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     config.route("/ui/workflows/{id}/late", web::get().to(of_workflow::page));
     config.route("/ui/workshops/{id}/late", web::get().to(of_workshop::page));
     config.route("/ui/tasks/{id}/late", web::get().to(of_task::page));
-}
-
-/// The late work of a workshop or a task.
-#[derive(Template)]
-#[template(path = "late.html")]
-struct Page {
-    shell: Shell,
-    /// `workshop` or `task`.
-    kind: &'static str,
-    id: String,
-    title: Safe,
-    late: Vec<Late>,
-    next: Option<String>,
 }
 
 /// A piece of late work.
@@ -54,6 +39,8 @@ pub(super) struct Late {
     holds: u64,
     /// Where verbs about it are asked for.
     path: String,
+    /// What adopting comes to, where that is not plain.
+    note: Option<&'static str>,
     sides: Vec<Side>,
 }
 
@@ -128,15 +115,16 @@ impl Late {
             generation: orphan.generation.0,
             holds,
             path: format!("/v1/{kind}s/{id}/orphans/{}", orphan.number),
+            note: None,
             sides: Vec::new(),
         }
     }
 }
 
-/// Those of a page, after a number, and whether more follow.
-fn page_of(orphans: &[Orphan], after: Option<u64>) -> (Vec<Orphan>, Option<u64>) {
-    let mut rest = orphans.iter().filter(|orphan| after.is_none_or(|after| orphan.number > after)).cloned();
-    let page: Vec<Orphan> = rest.by_ref().take(PER_PAGE).collect();
+/// Those of a page, after a number, and the last of them if more follow.
+fn page_of(orphans: &[Orphan], after: Option<u64>) -> (Vec<&Orphan>, Option<u64>) {
+    let mut rest = orphans.iter().filter(|orphan| after.is_none_or(|after| orphan.number > after));
+    let page: Vec<&Orphan> = rest.by_ref().take(PER_PAGE).collect();
     let next = page.last().map(|last| last.number).filter(|_| rest.next().is_some());
     (page, next)
 }

@@ -39,7 +39,7 @@ pub(super) async fn page(shell: Shell, app: Data<App>, at: At<EntityAt>, paging:
         late.push(Late {
             what: line(&format!("Run {} of {}: {}", finish.run, orphan.stage, ended(&finish))),
             sides: sides(&task, &orphan.stage, &finish).await?,
-            ..Late::new("task", &at.id, &orphan, view.generation(&orphan.stage).0)
+            ..Late::new("task", &at.id, orphan, view.generation(&orphan.stage).0)
         });
     }
     let shell = shell.titled(format!("Late work of {}", view.state.title)).about("task", &at.id);

@@ -1,12 +1,13 @@
 //! What was written in a workshop for a step that had gone back by then.
 
 use actix_web::web::Data;
+use askama::Template;
 
 use super::super::html::Html;
 use super::super::shell::Shell;
-use super::super::text::line;
+use super::super::text::{Safe, line};
 use super::super::workflow::readable;
-use super::{Late, Page, Said, Side, found, page_of};
+use super::{Late, Said, Side, found, page_of};
 use crate::api::workshop::{Command, Message, Role};
 use crate::api::{Error, StageId, Workshop};
 use crate::http::address::{At, EntityAt};
@@ -17,6 +18,16 @@ use crate::http::wire::workshop_command;
 
 /// Messages that are there now and are shown beside late ones: the last ones.
 const MESSAGES_BESIDE: u64 = 20;
+
+#[derive(Template)]
+#[template(path = "workshop_late.html")]
+struct Page {
+    shell: Shell,
+    id: String,
+    title: Safe,
+    late: Vec<Late>,
+    next: Option<String>,
+}
 
 pub(super) async fn page(shell: Shell, app: Data<App>, at: At<EntityAt>, paging: Paging) -> Answer<Html> {
     let workshop = app.workshops.get(&at.id);
@@ -32,12 +43,12 @@ pub(super) async fn page(shell: Shell, app: Data<App>, at: At<EntityAt>, paging:
             what: line(&format!("{what} of {}", orphan.stage)),
             href: Some(format!("/ui/workshops/{}/steps/{}", at.id, orphan.stage)),
             sides: vec![side],
-            ..Late::new("workshop", &at.id, &orphan, view.generation(&orphan.stage).0)
+            ..Late::new("workshop", &at.id, orphan, view.generation(&orphan.stage).0)
         });
     }
     let (id, title) = (at.id.to_string(), line(&view.state.title));
-    let shell = shell.titled(format!("Late work of {}", view.state.title)).about("workshop", &at.id).style("late.css");
-    shell.page(|shell| Page { shell, kind: "workshop", id, title, late, next })
+    let shell = shell.titled(format!("Late work of {}", view.state.title)).about("workshop", &at.id);
+    shell.style("late.css").page(|shell| Page { shell, id, title, late, next })
 }
 
 /// What it is, and beside it what the step has now.

@@ -48,6 +48,8 @@ struct Results {
 #[derive(Debug)]
 struct Row {
     task: String,
+    /// What was to be done; none where the task was cleared.
+    title: Option<Safe>,
     outcome: Outcome,
 }
 
@@ -81,11 +83,13 @@ pub(super) async fn page(
     let view = workflow.view().await?;
     let found = workflow.results(&filter, after.as_ref(), paging.limit).await?;
     let least = view.state.outline.safety_least;
-    let rows = found.items.into_iter().map(|(task, stored)| Row {
-        task: task.to_string(),
-        outcome: Outcome::of(&stored.result, stored.at, least, LISTED_BYTES_MAX).attempt(stored.attempt),
-    });
-    let rows = rows.collect();
+    let mut rows = Vec::with_capacity(found.items.len());
+    for (task, stored) in found.items {
+        // The task of a result can be cleared without it.
+        let title = workflow.task(&task).await.ok().map(|stored| line(&stored.task.title));
+        let outcome = Outcome::of(&stored.result, stored.at, least, LISTED_BYTES_MAX).attempt(stored.attempt);
+        rows.push(Row { task: task.to_string(), title, outcome });
+    }
     let gates = gate_choices(&view.state, &which.gate);
     let is_filtered = filter.gate.is_some() || after.is_some();
     let next = paging.next_href(found.next.map(|id| id.to_string()));
@@ -184,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_result_is_shown_as_text_and_only_so_much_of_it() {
-        let of = |text, most| Outcome::of(&result(text, None), Timestamp(0), 0.85, most);
+        let of = |text, most| Outcome::of(&result(text, None), Timestamp::from_millis(0), 0.85, most);
         assert_eq!(of(r#""<b>done</b>""#, 100).text.as_str(), "&lt;b&gt;done&lt;/b&gt;");
         assert_eq!(of(r#"{"a":[1]}"#, 100).text.as_str(), "{\n  &quot;a&quot;: [\n    1\n  ]\n}");
         assert_eq!(of("null", 100).text.as_str(), "");
@@ -195,7 +199,7 @@ mod tests {
 
     #[test]
     fn what_is_not_safe_enough_is_told_in_words() {
-        let of = |score| Outcome::of(&result("null", Some(score)), Timestamp(0), 0.85, 10).safety.unwrap();
+        let of = |score| Outcome::of(&result("null", Some(score)), Timestamp::from_millis(0), 0.85, 10).safety.unwrap();
         assert_eq!((of(0.849).0.as_str(), of(0.849).1.word()), ("0.85", "less than 0.85"));
         assert_eq!((of(0.85).0.as_str(), of(0.85).1.word()), ("0.85", "safe"));
     }

@@ -108,9 +108,9 @@ async fn step(
     let late = late::read(&workshop, &at.stage, &view).await?;
     let step = Step::new(&workshop, &at.stage, &view, &template).await?;
     let whole = Whole::new(&at.id, &view, &template);
-    let waiting = Waiting::new(&at.stage, &view, &messages)?;
     let shell = shell.titled(format!("{} · {}", step.title, whole.title)).about("workshop", &at.id);
     let shell = shell.style("workshop.css").script("workshop.js");
+    let waiting = Waiting::new(&at.stage, &view, &messages)?;
     let page = shell.page(|shell| StepPage {
         shell,
         links: step::links(&at.id, &at.stage, &view, &template),
