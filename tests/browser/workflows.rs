@@ -204,7 +204,10 @@ fn a_reset_clears_what_its_options_say_as_its_preview_told_and_a_bar_takes_it_ba
     browser.reads("Done: Reset.");
     browser.reads("Gate 1: Planned");
     let state = world.get(API);
-    assert_eq!((&state["gate"], &state["gates"][0]["results"], &state["gates"][0]["tasks"]), (&0.into(), &0.into(), &2.into()));
+    assert_eq!(
+        (&state["gate"], &state["gates"][0]["results"], &state["gates"][0]["tasks"]),
+        (&0.into(), &0.into(), &2.into())
+    );
     let audit = world.get(&format!("{API}/audit"));
     assert!(audit.to_string().contains("The plan was wrong"), "{audit}");
     browser.click(button("Undo").inside("#bars"));
@@ -372,7 +375,8 @@ fn a_batch_says_what_became_of_each_and_is_undone_as_one() {
     let Some(world) = running() else { return };
     let new = json!({ "id": "cafe", "title": "A cafe", "story": "SHOP-8", "template_file": TEMPLATE });
     world.post("/v1/workflows", new);
-    let batch = json!({ "id": "over", "of": "workflows", "targets": ["shop", "cafe", "nowhere"], "reason": "All over" });
+    let batch =
+        json!({ "id": "over", "of": "workflows", "targets": ["shop", "cafe", "nowhere"], "reason": "All over" });
     world.post("/v1/batches", batch);
     let browser = world.signed_in(Look::PHONE);
     browser.open("/ui/batches");
