@@ -175,6 +175,7 @@ fn a_page_without_its_server_says_so_and_comes_back_by_itself() {
     browser.open(PAGE);
     browser.reads("Where is the sun at noon?");
     browser.expect("net::ERR_");
+    browser.expect("Failed to fetch");
     world.kill();
     browser.reads("The server can't be reached");
     browser.screenshot("server-away");
@@ -198,6 +199,7 @@ fn a_page_whose_network_is_away_says_so_and_comes_back_by_itself() {
     browser.open(PAGE);
     browser.reads("Where is the sun at noon?");
     browser.expect("net::ERR_");
+    browser.expect("Failed to fetch");
     browser.offline(true);
     browser.reads("The server can't be reached");
     say(&world, "second", "Meanwhile in the garden.");

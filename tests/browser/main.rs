@@ -20,6 +20,7 @@ mod driver;
 mod everywhere;
 mod first_minutes;
 mod foundation;
+mod history;
 mod markup;
 mod notices;
 mod patience;

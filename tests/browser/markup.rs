@@ -35,6 +35,10 @@ fn no_page_needs_a_weaker_policy_than_it_has() {
     let mut seen = 0;
     for path in world.pages() {
         let (status, headers, text) = world.page(&path);
+        // Some addresses lead on to others, which are among the pages too.
+        if status == 303 {
+            continue;
+        }
         assert_eq!(status, 200, "{path}: {text}");
         let policy = headers["content-security-policy"].to_str().unwrap();
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");

@@ -87,10 +87,10 @@ fn a_person_does_a_whole_workshop() {
     // An artifact that is not of the form is told in place; what was written stays.
     browser.expect("status of 422");
     browser.click("#edit > summary");
-    browser.write(field("Reason *"), "no");
+    browser.write(field("Reason"), "no");
     browser.click(button("Save"));
     browser.sees("#artifact-form .problem");
-    browser.rewrite(field("Reason *"), "It is late.");
+    browser.rewrite(field("Reason"), "It is late.");
     browser.write(field("Signs"), "It is dark\nEverybody is tired");
     browser.click(button("Save"));
     browser.sees(".outline");
@@ -129,6 +129,7 @@ fn text_that_was_not_sent_is_there_after_the_window_was_closed_and_the_server_re
     let Some(mut world) = World::new() else { return };
     let first = workshop(&world);
     let browser = world.signed_in(Look::DESKTOP);
+    browser.expect("net::ERR_");
     browser.open(first);
     browser.write(say(), "In the middle of a sen");
     browser.open("/");
@@ -170,11 +171,11 @@ fn what_was_sent_while_the_network_was_gone_arrives_once_when_it_is_back() {
     let Some(world) = World::new() else { return };
     let first = workshop(&world);
     let browser = world.signed_in(Look::DESKTOP);
-    browser.expect("ERR_INTERNET_DISCONNECTED");
-    browser.expect("Failed to fetch");
+    browser.expect("net::ERR_");
     browser.open(first);
     browser.reads("Nothing was said yet.");
     browser.offline(true);
+    until("the browser knows", || (browser.script("return navigator.onLine", json!([])) == false).then_some(()));
     browser.write(say(), "Said into the void.\u{e007}");
     browser.sees(".said.sending");
     browser.write(say(), "And more");
@@ -227,7 +228,7 @@ fn a_step_is_reset_by_keyboard_alone_and_what_is_made_from_it_says_why_it_is_sta
     tab_to(&browser, "Reset");
     browser.keys("Enter");
     browser.sees(role("heading", "Reset Why?"));
-    browser.reads("Looked at again");
+    browser.reads("To be looked at again");
     tab_to(&browser, "button Reset");
     browser.keys("Enter");
     browser.misses("dialog[open]");
@@ -240,7 +241,7 @@ fn a_step_is_reset_by_keyboard_alone_and_what_is_made_from_it_says_why_it_is_sta
     browser.screenshot("workshop-stale");
     browser.keys("Escape");
     browser.misses(format!("#{described}").as_str());
-    browser.click(link("How ↻ needs regeneration"));
+    browser.click(link("How needs regeneration"));
     browser.arrives_at("/ui/workshops/w/steps/how");
     browser.reads("What is here is a starting point");
     browser.axe();
@@ -293,16 +294,16 @@ fn an_artifact_that_somebody_else_wrote_meanwhile_is_not_written_over() {
     browser.expect("status of 412");
     browser.open(first);
     browser.click("#edit > summary");
-    browser.rewrite(field("Reason *"), "mine");
+    browser.rewrite(field("Reason"), "mine");
     world.put(path, json!({ "artifact": { "reason": "theirs" } }));
     browser.sees(".outline");
     browser.reads("Changes since version 1");
-    assert_eq!(browser.value(field("Reason *")), "mine");
+    assert_eq!(browser.value(field("Reason")), "mine");
     browser.click(button("Save"));
     browser.sees("#artifact-form .problem");
     assert_eq!(world.get(path)["reason"], "theirs");
     browser.click(button("Put back"));
-    until("theirs is in the field", || (browser.value(field("Reason *")) == "theirs").then_some(()));
+    until("theirs is in the field", || (browser.value(field("Reason")) == "theirs").then_some(()));
     browser.click(".change > summary");
     browser.sees(".change ins");
     browser.screenshot("workshop-change");
@@ -322,7 +323,7 @@ fn it_can_be_looked_at_in_every_size_and_theme() {
         browser.open(first);
         browser.sees("#m-11");
         browser.axe();
-        assert_eq!(browser.overflow(), 0, "{}", look.name());
+        assert!(browser.overflow() <= 0, "{}", look.name());
         browser.screenshot("workshop");
     }
 }

@@ -16,7 +16,7 @@ use crate::target::button;
 const FREE_PORT: &str = "127.0.0.1:0";
 
 /// Most pages of a shape that are looked at.
-const ALIKE_MAX: usize = 3;
+const ALIKE_MAX: usize = 2;
 
 /// The program as a server. Dropped after its browsers, as it is made before them.
 pub struct World {
@@ -171,8 +171,9 @@ impl World {
             if !headers.get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"text/html")) {
                 continue;
             }
-            for link in text.split(" href=\"/ui/").skip(1).filter_map(|rest| rest.split(['"', '#']).next()) {
+            for link in text.split(" href=\"/ui/").skip(1).filter_map(|rest| rest.split('"').next()) {
                 let link = format!("/ui/{}", link.replace("&amp;", "&").replace("&#38;", "&"));
+                let link = link.split('#').next().unwrap().to_owned();
                 let alike = found.iter().filter(|known| shape(known) == shape(&link)).count();
                 if alike < ALIKE_MAX && !found.contains(&link) {
                     found.push(link);

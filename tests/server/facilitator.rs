@@ -369,7 +369,8 @@ async fn a_server_that_was_killed_in_the_middle_of_an_answer_gives_it_after_all(
         file.display()
     );
     std::fs::write(place.path("chat.toml"), settings).unwrap();
-    let server = tokio::task::block_in_place(|| place.serve(&["--config", "chat.toml"]));
+    let serve = || place.start(&mut place.command(&["serve", "--listen", "127.0.0.1:0", "--config", "chat.toml"]));
+    let server = tokio::task::block_in_place(serve);
     let client = crate::world::client();
     let post = |url: String, token: String, body: Value| {
         let client = client.clone();
@@ -381,7 +382,7 @@ async fn a_server_that_was_killed_in_the_middle_of_an_answer_gives_it_after_all(
     partner.asked(1).await;
     let log = server.log();
     tokio::task::block_in_place(|| server.kill());
-    let server = tokio::task::block_in_place(|| place.serve(&["--config", "chat.toml"]));
+    let server = tokio::task::block_in_place(serve);
     let (messages, token) = (server.url(&format!("{STEPS}/look/messages")), server.token());
     let all = until("it is answered", async || {
         let all = answered(client.get(&messages).bearer_auth(&token)).await.ok()["items"].as_array().unwrap().clone();

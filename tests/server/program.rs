@@ -56,11 +56,11 @@ impl Place {
         said(&mut self.command(arguments))
     }
 
-    /// A server on a free port. It is ready when this returns.
+    /// A server on a free port, without a facilitator: what that says comes when it comes. It is ready when this returns.
     #[track_caller]
     pub fn serve(&self, arguments: &[&str]) -> Serving {
         let all: Vec<&str> = ["serve", "--listen", "127.0.0.1:0"].iter().chain(arguments).copied().collect();
-        self.start(&mut self.command(&all))
+        self.start(self.command(&all).env("RESTAGE_FACILITATOR_KIND", "off"))
     }
 
     /// A server that this command starts.

@@ -108,7 +108,7 @@ mod tests {
             number: 1,
             stage: StageId::new("plan").unwrap(),
             generation: Generation(generation),
-            since: Timestamp(0),
+            since: Timestamp::from_millis(0),
             process: None,
         };
         LiveOutput::new(live, &EntityId::new("t1").unwrap(), &run)

@@ -32,8 +32,8 @@ pub(super) struct Config {
     pub(super) shutdown: Duration,
     /// How the server serves.
     pub(super) options: ServerOptions,
-    /// Who answers in workshops.
-    pub(super) facilitator: Facilitator,
+    /// Who answers in workshops; `None` for nobody.
+    pub(super) facilitator: Option<Facilitator>,
     /// The file that was read, if there was one.
     pub(super) file: Option<PathBuf>,
     /// All that was set, by key.

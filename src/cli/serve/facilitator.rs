@@ -35,6 +35,8 @@ pub(super) struct Written {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Kind {
+    /// Nobody: what is asked stays owed.
+    Off,
     #[default]
     Scripted,
     #[serde(rename = "openai")]
@@ -64,12 +66,13 @@ impl Default for Written {
 }
 
 impl Written {
-    /// What it comes to. `variable` reads the environment.
+    /// What it comes to; `None` for nobody. `variable` reads the environment.
     ///
     /// # Errors
     /// A key that can't be read; a value that can't be.
-    pub(super) fn read(self, variable: impl Fn(&str) -> Option<String>) -> Outcome<Facilitator> {
+    pub(super) fn read(self, variable: impl Fn(&str) -> Option<String>) -> Outcome<Option<Facilitator>> {
         let model = match self.kind {
+            Kind::Off => return Ok(None),
             Kind::Scripted => FacilitatorModel::Scripted,
             Kind::Command => FacilitatorModel::Command(self.command),
             Kind::OpenAi => {
@@ -90,7 +93,7 @@ impl Written {
         facilitator
             .check()
             .map_err(|refused| Stop::problem("usage", refused.to_string(), "see docs/facilitator.md"))?;
-        Ok(facilitator)
+        Ok(Some(facilitator))
     }
 }
 

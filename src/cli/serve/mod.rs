@@ -118,7 +118,9 @@ async fn begin(
     tasks.serve();
     restage.workflows()?.serve();
     restage.batches()?.serve();
-    restage.serve_facilitator(config.facilitator.clone())?;
+    if let Some(facilitator) = &config.facilitator {
+        restage.serve_facilitator(facilitator.clone())?;
+    }
     let token = access.local_token()?.ok_or_else(|| Stop::problem("internal", "a server has one local token", ""))?;
     let held = Held::write(&settings.data, &local_url(&server), token.reveal())
         .map_err(|error| Stop::file("writing", &settings.data.join(held::FILE), &error))?;
@@ -272,8 +274,14 @@ fn reload(server: &RunningServer, restage: &Restage, config: Config, fresh: Outc
     };
     let (taken, waiting): (Vec<_>, Vec<_>) = config.moved(&fresh).into_iter().partition(|key| key.is_live);
     server.adjust(fresh.options.adjustable.clone());
-    if let Err(error) = restage.serve_facilitator(fresh.facilitator.clone()) {
-        tracing::error!(%error, "the facilitator stays as it was");
+    match &fresh.facilitator {
+        Some(facilitator) => {
+            if let Err(error) = restage.serve_facilitator(facilitator.clone()) {
+                tracing::error!(%error, "the facilitator stays as it was");
+            }
+        }
+        None if config.facilitator.is_some() => tracing::warn!("the facilitator is there until the next start"),
+        None => {}
     }
     let names = |keys: Vec<&keys::Key>| keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", ");
     tracing::info!(taken = names(taken), needs_restart = names(waiting), "the settings were read again");

@@ -34,6 +34,8 @@ struct AuditPage {
     next: Option<String>,
     /// Where the first page is, if this is another.
     first: Option<String>,
+    /// Whether these are all there are, and the newest come first.
+    is_all: bool,
     chain: Option<Chain>,
 }
 
@@ -123,12 +125,16 @@ async fn page(
     };
     let next = found.next.map(|(kind, id, revision)| format!("{kind}/{id}/{revision}"));
     let next = paging.page_until(Vec::<()>::new(), next).address();
-    let mut entries: Vec<Entry> = found.entries.iter().map(Entry::of).collect();
-    if chain.is_some() {
+    let is_all = first.is_none() && next.is_none();
+    let mut entries = found.entries;
+    if is_all {
+        // The store has them by kind and id. Who sees all of them wants the newest first.
+        entries.sort_by_key(|entry| (entry.at, entry.revision));
         entries.reverse();
     }
+    let entries = entries.iter().map(Entry::of).collect();
     let shell = shell.titled("Audit").style("history.css");
-    shell.page(|shell| AuditPage { shell, asked, entries, next, first, chain })
+    shell.page(|shell| AuditPage { shell, asked, entries, next, first, is_all, chain })
 }
 
 /// What was done to one entity, all of it that is looked at for one page.

@@ -16,7 +16,7 @@ use super::marks::Mark;
 const WIDTH: f64 = 190.0;
 const HEIGHT: f64 = 50.0;
 /// The room between columns, for the lines.
-const BETWEEN: f64 = 46.0;
+const BETWEEN: f64 = 34.0;
 /// The room between the stages of a column.
 const APART: f64 = 18.0;
 /// The room that a line has where it passes a column.

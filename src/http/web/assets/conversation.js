@@ -31,6 +31,17 @@ function goToEnd() {
   else if (messages().getBoundingClientRect().bottom > innerHeight) messages().scrollIntoView({ block: "end" });
 }
 
+// What comes before is loaded when somebody comes near to it, and not before the end was gone to.
+const near = new IntersectionObserver((seen) => {
+  for (const { target, isIntersecting } of seen) if (isIntersecting) htmx.trigger(target, "older");
+});
+
+function watchOlder() {
+  near.disconnect();
+  const older = document.querySelector("#older > .older");
+  if (older) near.observe(older);
+}
+
 // The page that is asked for again begins with the message that it began with: nothing that is looked at goes away.
 let first = firstShown();
 
@@ -61,30 +72,41 @@ document.addEventListener("htmx:after:swap", () => {
     document.getElementById("older").dataset.keep = "";
     scroller().scrollTop = scroller().scrollHeight - fromEnd;
   } else if (wasAtEnd && !isOfPast) goToEnd();
+  watchOlder();
 });
 
-// What is being said, as long as the page does not have it.
-document.addEventListener("restage:live", ({ detail: { stage, generation, name, text, skipped, finished } }) => {
-  if (stage !== here().step || Number(generation) !== here().generation) return;
-  const isSaved = document.querySelector(`[data-message="${CSS.escape(name)}"]`);
+// What the facilitator says, as it says it. Once a part of it is saved, it is shown in the place of that part (live.js).
+const speaking = () => document.getElementById("speaking");
+const isSavedInPart = () => document.querySelector("#newest [data-live]");
+let lastBefore = 0;
+let isSaid = false;
+
+document.addEventListener("restage:live", ({ detail: { stage, generation, text, skipped, finished } }) => {
+  if (stage !== here().step || Number(generation) !== here().generation || !speaking()) return;
   const follows = isAtEnd();
-  if (!isSaved) speak(name, skipped ? `… ${text}` : text, finished);
+  if (finished) {
+    // It is saved, or it came to nothing: the page tells.
+    isSaid = true;
+    refresh();
+  } else if (isSavedInPart()) speaking().replaceChildren();
+  else speak(skipped ? `… ${text}` : text);
   if (follows && !isOfPast) goToEnd();
 });
 
-/** @param {string} name @param {string} text */
-function speak(name, text, finished) {
-  const place = document.getElementById("speaking");
-  if (!place) return;
-  if (finished && !text) return place.replaceChildren();
-  let said = [...place.children].find((one) => one.dataset.speaks === name);
-  if (!said) {
+/** @param {string} text */
+function speak(text) {
+  if (!speaking().firstElementChild) {
+    lastBefore = lastShown();
+    isSaid = false;
     const by = element("p", { class: "by" }, element("strong", {}, "Facilitator"));
-    said = element("article", { class: "said assistant" }, by, element("div", { class: "text raw" }));
-    said.dataset.speaks = name;
-    place.replaceChildren(said);
+    speaking().append(element("article", { class: "said assistant" }, by, element("div", { class: "text raw" })));
   }
-  said.lastElementChild.textContent = text;
+  speaking().firstElementChild.lastElementChild.textContent = text;
+}
+
+function lastShown() {
+  const said = [...document.querySelectorAll("#newest > .assistant")].at(-1);
+  return said ? Number(said.id.slice(2)) : -1;
 }
 
 let generation = here().generation;
@@ -95,10 +117,7 @@ document.addEventListener("restage:event", ({ detail }) => {
 });
 document.addEventListener("restage:refreshed", () => {
   const now = here();
-  for (const said of document.querySelectorAll("#speaking > *")) {
-    const isSaved = document.querySelector(`[data-message="${CSS.escape(said.dataset.speaks)}"]`);
-    if (isSaved || now.generation !== generation) said.remove();
-  }
+  if (isSaid || now.generation !== generation || lastShown() > lastBefore) speaking()?.replaceChildren();
   if (now.generation !== generation) {
     generation = now.generation;
     startOver();
@@ -132,3 +151,4 @@ function tellMoved(now) {
 }
 
 if (!isOfPast && !location.hash) goToEnd();
+addEventListener("load", watchOlder);

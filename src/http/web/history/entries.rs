@@ -90,10 +90,15 @@ pub(super) async fn read(
     Ok(entries)
 }
 
+/// Who asked for a turn. What a kind does by itself has nobody who asked.
+fn who(by: &str) -> &str {
+    if by.is_empty() { "the program" } else { by }
+}
+
 /// The turn as an entry; nothing if there is nothing wanted in it.
 fn entry(events: Vec<Event>, chosen: &Chosen, entity_page: &str) -> Option<Entry> {
     let first = events.first()?;
-    let (revision, at, by) = (first.revision, first.at.map(When), line(&first.by));
+    let (revision, at, by) = (first.revision, first.at.map(When), line(who(&first.by)));
     let reason = first.reason.as_deref().map(line);
     let is_of = |event: &Event| chosen.stage.is_none() || event.stage == chosen.stage;
     let said = |event: Event| {
@@ -107,7 +112,9 @@ fn entry(events: Vec<Event>, chosen: &Chosen, entity_page: &str) -> Option<Entry
         }
     };
     let said: Vec<Said> = events.into_iter().filter(is_of).map(said).collect();
-    let said: Vec<Said> = said.into_iter().filter(|said| !chosen.notable || said.told.is_notable).collect();
+    let mut said: Vec<Said> = said.into_iter().filter(|said| !chosen.notable || said.told.is_notable).collect();
+    // What was asked for comes before what came of it.
+    said.sort_by_key(|said| !said.name.ends_with(".went_back") && !said.name.ends_with(".undone"));
     if said.is_empty() {
         return None;
     }

@@ -210,7 +210,7 @@ async fn timeline_of<E: Shown>(app: &App, id: &EntityId, view: &View<E>, stages:
         let turns = app.restage.turns(E::KIND, id, after, PER_READ).await?;
         let Some(last) = turns.iter().flatten().last() else { break };
         after = last.revision;
-        turns.iter().flatten().for_each(|event| spans.take(event));
+        turns.iter().for_each(|turn| spans.take(turn));
     }
     let page = page_of(E::KIND, id);
     Ok((Timeline::new(&spans, app.now(), |revision| entry_of(&page, revision)), first))

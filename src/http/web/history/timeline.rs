@@ -14,8 +14,8 @@ use crate::http::web::text::{Safe, line};
 use crate::http::web::when::When;
 
 /// How wide the bars are together, and where they begin.
-const WIDTH: f64 = 760.0;
-const LEFT: f64 = 170.0;
+const WIDTH: f64 = 670.0;
+const LEFT: f64 = 165.0;
 /// How high a row is.
 const ROW: f64 = 30.0;
 /// A bar is so wide at least.
@@ -34,29 +34,72 @@ pub(super) struct Span {
     pub(super) revision: u64,
 }
 
-/// The stages of an entity, each with how it was. Filled with events in their order.
+/// The stages of an entity, each with how it was. Filled with turns in their order.
 #[derive(Debug, Default)]
 pub(super) struct Spans {
     names: Vec<String>,
     rows: BTreeMap<String, Vec<Span>>,
+    /// How the stages were before each turn that left an undo point.
+    before: BTreeMap<u64, BTreeMap<String, Mark>>,
 }
 
 impl Spans {
     /// Rows for stages of these names, in this order.
     pub(super) fn of(names: Vec<String>) -> Self {
-        Self { names, rows: BTreeMap::new() }
+        Self { names, ..Self::default() }
     }
 
-    pub(super) fn take(&mut self, event: &Event) {
-        let (Some(at), Some((name, mark))) = (event.at, self.status(event)) else { return };
+    /// What one turn changed.
+    pub(super) fn take(&mut self, turn: &[Event]) {
+        let before = self.now();
+        for event in turn {
+            if let (Some(at), Some((name, mark))) = (event.at, self.status(event)) {
+                self.set(name, mark, at, event.revision);
+            }
+        }
+        let number = |event: &Event, name: &str| event.data.get(name).and_then(Value::as_u64);
+        for event in turn {
+            if let Some(point) = number(event, "undo_point") {
+                self.before.insert(point, before.clone());
+            }
+            // What comes back is told by its undo point alone.
+            if let (Some(at), Some(undone)) = (event.at, number(event, "undone")) {
+                self.restore(undone, at, event);
+            }
+        }
+    }
+
+    /// How each stage is.
+    fn now(&self) -> BTreeMap<String, Mark> {
+        let open = |row: &Vec<Span>| row.last().filter(|span| span.until.is_none()).map(|span| span.mark.clone());
+        self.rows.iter().filter_map(|(name, row)| Some((name.clone(), open(row)?))).collect()
+    }
+
+    fn set(&mut self, name: String, mark: Mark, at: Timestamp, revision: u64) {
         let row = self.rows.entry(name).or_default();
-        if let Some(last) = row.last_mut() {
+        if let Some(last) = row.last_mut().filter(|last| last.until.is_none()) {
             if last.mark == mark {
                 return;
             }
             last.until = Some(at);
         }
-        row.push(Span { mark, from: at, until: None, revision: event.revision });
+        row.push(Span { mark, from: at, until: None, revision });
+    }
+
+    /// Has the stages that an undo names be as they were before what it took back. Gates go back together.
+    fn restore(&mut self, undone: u64, at: Timestamp, event: &Event) {
+        let Some(before) = self.before.get(&undone).cloned() else { return };
+        let stages = event.data.get("stages").and_then(Value::as_array);
+        let is_named = |name: &str| stages.is_some_and(|stages| stages.iter().any(|stage| stage == name));
+        let changed = |name: &String| event.kind == "workflow" || is_named(name);
+        for name in self.rows.keys().filter(|name| changed(name)).cloned().collect::<Vec<_>>() {
+            match before.get(&name) {
+                Some(mark) => self.set(name, mark.clone(), at, event.revision),
+                None => self.rows.entry(name).or_default().last_mut().into_iter().for_each(|span| {
+                    span.until.get_or_insert(at);
+                }),
+            }
+        }
     }
 
     /// The stage that an event is about, and how it is from then on.
@@ -209,9 +252,9 @@ mod tests {
             (5, 62_000, "running"),
         ];
         for (revision, at, status) in events {
-            spans.take(&event(revision, at, "plan", status));
+            spans.take(&[event(revision, at, "plan", status)]);
         }
-        let timeline = Timeline::new(&spans, Timestamp(122_000), |revision| format!("#entry-{revision}"));
+        let timeline = Timeline::new(&spans, Timestamp::from_millis(122_000), |revision| format!("#entry-{revision}"));
         assert_eq!(timeline.rows.len(), 1);
         let told: Vec<_> = timeline.rows[0].bars.iter().map(|bar| (bar.told.as_str(), bar.href.as_str())).collect();
         assert_eq!(
@@ -228,11 +271,28 @@ mod tests {
     }
 
     #[test]
+    fn what_an_undo_brings_back_is_drawn() {
+        let of = |event: Event, data: Value| Event { r#type: Cow::Borrowed("task.went_back"), data, ..event };
+        let mut spans = Spans::of(vec!["plan".into(), "work".into()]);
+        spans.take(&[event(1, 0, "plan", "complete")]);
+        let went_back = of(event(2, 1_000, "plan", ""), json!({ "undo_point": 1, "stages": ["plan", "work"] }));
+        spans.take(&[event(2, 1_000, "plan", "running"), event(2, 1_000, "work", "running"), went_back]);
+        let undone = json!({ "undone": 1, "undo_point": 2, "stages": ["plan", "work"] });
+        spans.take(&[of(event(3, 2_000, "plan", ""), undone)]);
+        let timeline = Timeline::new(&spans, Timestamp::from_millis(3_000), |_| String::new());
+        let told: Vec<_> = timeline.rows.iter().flat_map(|row| &row.bars).map(|bar| bar.told.as_str()).collect();
+        assert_eq!(
+            told,
+            ["plan: complete, 1 s", "plan: running, 1 s", "plan: complete, for 1 s", "work: running, 1 s"]
+        );
+    }
+
+    #[test]
     fn nothing_and_a_moment_are_drawn_too() {
         let empty = Timeline::new(&Spans::of(Vec::new()), Timestamp::from_millis(5), |_| String::new());
         assert!(empty.rows.is_empty());
         let mut spans = Spans::of(vec!["plan".into()]);
-        spans.take(&event(1, 5, "plan", "running"));
+        spans.take(&[event(1, 5, "plan", "running")]);
         let moment = Timeline::new(&spans, Timestamp::from_millis(5), |_| String::new());
         assert!(moment.rows[0].bars[0].x.is_finite() && moment.rows[0].bars[0].width >= BAR_WIDTH_MIN);
         // A clock that was set back.

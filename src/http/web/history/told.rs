@@ -36,11 +36,11 @@ enum Sort {
 impl Sort {
     fn mark(&self) -> Mark {
         match self {
-            Self::Back => Mark::new(Tone::Warn, '↩', "back"),
+            Self::Back => Mark::new(Tone::Warn, '↩', "went back"),
             Self::Done => Mark::new(Tone::Done, '✓', "done"),
-            Self::On => Mark::new(Tone::Active, '▸', "on"),
-            Self::Look => Mark::new(Tone::Warn, '!', "look"),
-            Self::Fault => Mark::new(Tone::Bad, '✕', "fault"),
+            Self::On => Mark::new(Tone::Active, '▸', "goes on"),
+            Self::Look => Mark::new(Tone::Warn, '!', "notice"),
+            Self::Fault => Mark::new(Tone::Bad, '✕', "failed"),
             Self::Small => Mark::new(Tone::Idle, '·', "note"),
         }
     }
@@ -110,6 +110,8 @@ fn workshop(name: &str, stage: &str, data: &Value) -> Option<(Sort, String)> {
         "step_stale" => (Sort::Look, format!("{stage} needs regeneration")),
         "step_waits" => (Sort::Small, format!("{stage} waits for less")),
         "step_fresh" => (Sort::Done, format!("{stage} is fresh again")),
+        "facilitator_asked" => (Sort::Small, format!("{stage}: the facilitator was asked")),
+        "facilitator_settled" => (Sort::Small, format!("{stage}: the facilitator is done")),
         "step_accepted" => (Sort::Done, format!("{stage} was accepted as it is")),
         _ => return None,
     })

@@ -3,7 +3,6 @@
 //! Nothing of it becomes markup, but for the Markdown that is allowed, and nothing of it is hidden: characters that control
 //! a terminal, turn the direction of writing or can't be seen are shown by their numbers. All of it is bounded.
 
-#![allow(dead_code, unused_imports, reason = "pages come")]
 mod diff;
 mod markdown;
 mod plain;
@@ -12,7 +11,7 @@ mod safe;
 #[cfg(test)]
 mod tests;
 
-pub(in crate::http) use diff::{FileChange, FileDiff, Hunk, Line, LineKind, Patch, patch, words};
+pub(in crate::http) use diff::{FileDiff, Patch, patch, words};
 pub(in crate::http) use markdown::markdown;
 pub(in crate::http) use plain::{line, plain};
 pub(in crate::http) use safe::{Safe, is_unseen};

@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_result_is_shown_as_text_and_only_so_much_of_it() {
-        let of = |text, most| Outcome::of(&result(text, None), Timestamp(0), 0.85, most);
+        let of = |text, most| Outcome::of(&result(text, None), Timestamp::from_millis(0), 0.85, most);
         assert_eq!(of(r#""<b>done</b>""#, 100).text.as_str(), "&lt;b&gt;done&lt;/b&gt;");
         assert_eq!(of(r#"{"a":[1]}"#, 100).text.as_str(), "{\n  &quot;a&quot;: [\n    1\n  ]\n}");
         assert_eq!(of("null", 100).text.as_str(), "");
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn what_is_not_safe_enough_is_told_in_words() {
-        let of = |score| Outcome::of(&result("null", Some(score)), Timestamp(0), 0.85, 10).safety.unwrap();
+        let of = |score| Outcome::of(&result("null", Some(score)), Timestamp::from_millis(0), 0.85, 10).safety.unwrap();
         assert_eq!((of(0.849).0.as_str(), of(0.849).1.word()), ("0.85", "less than 0.85"));
         assert_eq!((of(0.85).0.as_str(), of(0.85).1.word()), ("0.85", "safe"));
     }
