@@ -11,6 +11,7 @@ use rust_sugiyama::configure::{Config, RankingType};
 use rust_sugiyama::from_vertices_and_edges;
 
 use super::marks::Mark;
+use super::text::seen;
 
 /// How large a stage is drawn, in pixels.
 const WIDTH: f64 = 190.0;
@@ -94,20 +95,20 @@ impl<'a> Graph<'a> {
 fn told(stage: &Stage, stages: &[Stage]) -> String {
     let before: Vec<&str> = stage.after.iter().filter_map(|at| stages.get(*at)).map(|on| on.name.as_str()).collect();
     let after = if before.is_empty() { String::new() } else { format!(", after {}", before.join(", ")) };
-    format!("{}: {}{after}", stage.name, stage.mark.word())
+    seen(&format!("{}: {}{after}", stage.name, stage.mark.word()))
 }
 
 /// The beginning of a name. Most scripts beyond the Latin, Greek and Cyrillic ones have wide characters.
 fn shortened(name: &str) -> String {
     let mut room = NAME_CHARS_MAX;
     let mut short = String::new();
-    for c in name.chars() {
+    for c in seen(name).chars() {
         let wide = if u32::from(c) < 0x1100 { 1 } else { 2 };
         if room < wide {
             return short + "…";
         }
         room -= wide;
-        short.push(if super::text::is_unseen(c) { char::REPLACEMENT_CHARACTER } else { c });
+        short.push(c);
     }
     short
 }

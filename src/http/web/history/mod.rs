@@ -17,7 +17,7 @@ use super::graph::{Graph, Stage};
 use super::html::Html;
 use super::shell::Shell;
 use super::stages::{Shown, page_of};
-use super::text::{Safe, line};
+use super::text::{Safe, line, seen};
 use super::when::When;
 use crate::api::task::TaskKind;
 use crate::api::workflow::WorkflowKind;
@@ -169,7 +169,7 @@ async fn page<E: Shown>(app: Data<App>, shell: Shell, at: At<EntityAt>, params: 
         is_here: look == params.view,
     });
     let title = E::title(&view.state).to_owned();
-    let shell = shell.titled(format!("History of {title}")).about(E::KIND, &at.id);
+    let shell = shell.titled(format!("History of {}", seen(&title))).about(E::KIND, &at.id);
     shell.style("graph.css").style("history.css").page(|shell| HistoryPage {
         shell,
         kind: E::KIND,

@@ -14,4 +14,4 @@ mod tests;
 pub(in crate::http) use diff::{FileDiff, Patch, patch, words};
 pub(in crate::http) use markdown::markdown;
 pub(in crate::http) use plain::{line, plain};
-pub(in crate::http) use safe::{Safe, is_unseen};
+pub(in crate::http) use safe::{Safe, seen};

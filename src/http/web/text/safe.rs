@@ -94,7 +94,7 @@ impl Writer {
 
 /// Characters that have no look of their own and change what is seen: control characters but line breaks and tabs, those
 /// that turn the direction of writing, and those that take no room. What scripts and emoji need to join letters is none.
-pub(in crate::http) fn is_unseen(c: char) -> bool {
+pub(super) fn is_unseen(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
         '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' => true,
@@ -102,6 +102,11 @@ pub(in crate::http) fn is_unseen(c: char) -> bool {
         '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' => true,
         c => c.is_control(),
     }
+}
+
+/// Text for places that can't hold marks, such as the title of a window: what is not seen is shown as U+FFFD.
+pub(in crate::http) fn seen(text: &str) -> String {
+    text.chars().map(|c| if is_unseen(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// The beginning of a text, at most so long, and the rest.
