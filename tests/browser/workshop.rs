@@ -214,11 +214,11 @@ fn reset(world: &World, step: &str) {
     assert_eq!(status, 200);
 }
 
-/// A facilitator that takes its time, and signs every word.
+/// A facilitator that takes its time, and signs every word. A shell keeps what it prints itself until it ends: `env` does not.
 const SLOW: &str = r#"
 [facilitator]
 kind = "command"
-command = ["/bin/sh", "-c", "cat > /dev/null; for n in 1 2 3 4 5 6 7 8 9 10 11 12; do printf 'word-%s-of-%s ' $n $$; sleep 0.3; done"]
+command = ["/bin/sh", "-c", "cat > /dev/null; for n in 1 2 3 4 5 6 7 8 9 10 11 12; do env printf 'word-%s-of-%s ' $n $$; sleep 0.3; done"]
 "#;
 
 #[test]
