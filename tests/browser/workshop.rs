@@ -214,7 +214,7 @@ fn reset(world: &World, step: &str) {
     assert_eq!(status, 200);
 }
 
-/// A facilitator that takes its time, and signs every word. A shell keeps what it prints itself until it ends: `env` does not.
+/// A facilitator that takes its time, and signs every word. What a shell prints by itself, it keeps until it ends.
 const SLOW: &str = r#"
 [facilitator]
 kind = "command"
@@ -233,7 +233,7 @@ fn a_reset_under_a_reply_that_is_still_being_said_leaves_no_word_of_it() {
     browser.write(say(), "Go on, slowly.\u{e007}");
     browser.reads("word-2-of-");
     browser.screenshot("workshop-streaming");
-    let spoken = browser.text("#speaking .text");
+    let spoken = browser.text("#messages .assistant .text");
     let (_, speaker) = spoken.split_whitespace().next().unwrap().rsplit_once('-').unwrap();
     // What is said meanwhile may change the plan: then it is shown anew, and asked for again.
     browser.expect("status of 409");
