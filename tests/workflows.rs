@@ -179,6 +179,12 @@ async fn a_result_that_comes_after_a_reset_is_kept_and_can_be_adopted() {
     assert_eq!(workflow.results(&ResultFilter::default(), None, 10).await.unwrap().items, []);
     let late = workflow.late_results(None, 10).await.unwrap();
     assert_eq!((late.len(), late[0].orphan.number, &late[0].task), (1, number, &task.grant.id));
+    let title = &task.grant.task.title;
+    let place = workflow.place_of(&late[0]).await.unwrap();
+    assert_eq!((place.title.as_ref(), place.task), (Some(title), None), "it was cleared, and is still known");
+    let again = workflow.add(vec![NewTask::new(fe(), title.as_str())]).await.unwrap().reply;
+    let place = workflow.place_of(&late[0]).await.unwrap();
+    assert_eq!(place.task.map(|task| task.id), again.first().cloned(), "the one with the same work is in its place");
     workflow.handle().by("ann").adopt(number).await.unwrap();
     let results = workflow.results(&ResultFilter::default(), None, 10).await.unwrap().items;
     assert_eq!((results.len(), &results[0].0), (1, &task.grant.id));

@@ -382,7 +382,8 @@ impl Browser {
     /// How far the page is wider than the window. A person would have to scroll sideways.
     pub fn overflow(&self) -> i64 {
         let width = self.script("return document.documentElement.scrollWidth", json!([])).as_i64().unwrap();
-        width - i64::from(self.look.get().size().0)
+        // What a scroll bar takes is not missing.
+        (width - i64::from(self.look.get().size().0)).max(0)
     }
 
     /// From now on complaints of the console with these words are what the test wants, such as `status of 409`.

@@ -98,18 +98,19 @@ fn widest(browser: &Browser) -> String {
 
 #[test]
 fn everything_that_can_be_used_is_reached_with_the_keyboard_and_seen_to_be() {
+    // A ring may be around what has the focus, around what it fills, or a line of a drawing.
     const MARK: &str = "\
         const can = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex=\"0\"]')]\
             .filter((e) => e.checkVisibility({ visibilityProperty: true }) && !e.disabled && e.tabIndex >= 0\
                 && e.type !== 'hidden' && !e.closest('dialog:not([open])'));\
         window.toReach = new Set(can); window.unseen = [];\
-        const bare = ({ outlineStyle, boxShadow, borderColor, backgroundColor }) => [boxShadow, borderColor, backgroundColor].join();\
-        const before = new Map(can.map((e) => [e, bare(getComputedStyle(e))]));\
+        const look = (e) => [e, e.parentElement, ...e.children].map((e) => getComputedStyle(e))\
+            .map((s) => [s.outlineStyle === 'none' ? '' : s.outline, s.boxShadow, s.borderColor, s.backgroundColor, s.stroke,\
+                s.strokeWidth].join()).join();\
+        const before = new Map(can.map((e) => [e, look(e)]));\
         document.addEventListener('focusin', ({ target }) => {\
             window.toReach.delete(target);\
-            const style = getComputedStyle(target);\
-            const shows = (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0) || bare(style) !== before.get(target);\
-            if (!shows) window.unseen.push(target.outerHTML.slice(0, 120));\
+            if (look(target) === before.get(target)) window.unseen.push(target.outerHTML.slice(0, 120));\
         });\
         document.activeElement?.blur?.();\
         return can.length";

@@ -108,7 +108,7 @@ async fn a_session_is_of_the_servers_making_and_ends_when_its_user_says_so() {
     let out = |site: &'static str| {
         world.ask(Method::POST, "/sign-out").header("Cookie", &session).header("Sec-Fetch-Site", site)
     };
-    answered(out("cross-site")).await.problem(403, "csrf");
+    answered(out("cross-site")).await.page_of(403);
     assert_eq!(answered(world.ask(Method::GET, "/v1/me").header("Cookie", &session)).await.status, 200);
     let answer = answered(out("same-origin")).await;
     assert!(answer.status == 303 && answer.headers[SET_COOKIE].to_str().unwrap().contains("Max-Age=0"));
@@ -153,7 +153,7 @@ async fn a_page_of_another_site_has_nothing_done() {
         let request = world.ask(Method::POST, "/sign-in").body(format!("link={link}")).header("Sec-Fetch-Site", site);
         request.header("Content-Type", "application/x-www-form-urlencoded")
     };
-    answered(form("cross-site")).await.problem(403, "csrf");
+    answered(form("cross-site")).await.page_of(403);
     assert_eq!(answered(form("same-origin")).await.status, 303);
     world.end().await;
 }
@@ -193,8 +193,11 @@ async fn a_name_that_is_not_the_servers_leads_nowhere() {
     for host in
         ["evil.com", "localhost.evil.com", &format!("evil.com:{port}"), "127.0.0.1.evil.com", "0.0.0.0", "10.0.0.1", ""]
     {
-        for path in ["/", "/livez", "/v1/me", "/v1/openapi.json", "/sign-in?link=x", "/docs/", "/none"] {
+        for path in ["/livez", "/v1/me", "/v1/openapi.json", "/docs/", "/none"] {
             asked(path, &format!("Host: {host}\r\n")).await.problem(421, "host");
+        }
+        for path in ["/", "/sign-in?link=x", "/ui/workshops"] {
+            asked(path, &format!("Host: {host}\r\n")).await.page_of(421);
         }
     }
     for host in ["localhost", &format!("127.0.0.1:{port}"), "[::1]", "RESTAGE.example", "restage.example:443"] {
@@ -242,7 +245,8 @@ async fn every_answer_tells_the_browser_to_be_careful() {
         let text = world.get(page).await.text;
         assert!(!text.contains("<script") && !text.contains("http:") && !text.contains("https:"), "{page}: {text}");
     }
-    world.get("/sign-in").await.problem(400, "request");
+    let without = world.get("/sign-in").await;
+    assert!(without.page_of(200).contains("restage token link"), "{}", without.text);
     let slow = Duration::from_secs(1);
     assert!(tokio::time::timeout(slow, world.get("/")).await.is_ok());
     world.end().await;

@@ -152,6 +152,16 @@ impl Answered {
     }
 }
 
+impl Answered {
+    /// The body as a page for people, of this status.
+    #[track_caller]
+    pub fn page_of(&self, status: u16) -> &str {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.headers["content-type"], "text/html; charset=utf-8", "{}", self.text);
+        &self.text
+    }
+}
+
 /// Sends a request, and takes all of the answer.
 pub async fn answered(request: RequestBuilder) -> Answered {
     let answer = request.send().await.unwrap();

@@ -80,8 +80,7 @@ async fn list(shell: Shell, app: Data<App>, paging: Paging) -> Answer<Html> {
     for id in &ids {
         batches.push(Brief::of(id, &app.batches.peek(id).await?));
     }
-    // What a batch does is told as what happens to its targets.
-    let shell = shell.titled("Batches").following(&["workflow", "workshop"]).style(STYLE);
+    let shell = shell.titled("Batches").following(&["batch"]).style(STYLE);
     shell.page(|shell| Batches { shell, batches, next })
 }
 
@@ -96,7 +95,8 @@ async fn page(shell: Shell, app: Data<App>, at: At<EntityAt>, paging: Paging) ->
     let kind = kind(&view);
     let outcomes = found.into_iter().map(|(place, outcome)| Row::of(kind, place, &outcome)).collect();
     let brief = Brief::of(&at.id, &view);
-    let shell = shell.titled(format!("Batch {}", at.id)).following(&[kind]).style(STYLE);
+    let mut shell = shell.titled(format!("Batch {}", at.id)).style(STYLE);
+    shell.follow = format!("kind=batch&id={}", at.id);
     shell.page(|shell| Batch { shell, batch: brief, outcomes, next })
 }
 

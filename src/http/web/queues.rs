@@ -60,7 +60,7 @@ async fn page(shell: Shell, app: Data<App>, paging: Paging) -> Answer<Html> {
     }
     let now = app.now();
     let workers = app.workflows.workers(None, WORKERS_MAX).iter().map(|worker| Seen::of(worker, now)).collect();
-    let shell = shell.titled("Queues").following(&["workflow"]).style(STYLE);
+    let shell = shell.titled("Queues").following(&["workflow", "queue"]).style(STYLE);
     shell.page(|shell| Queues { shell, queues, workers, next })
 }
 

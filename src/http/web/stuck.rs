@@ -69,7 +69,7 @@ pub(super) struct Row {
     pub(super) since: When,
     pub(super) why: Safe,
     pub(super) cure: String,
-    /// Whether the command is all that cures it.
+    /// Whether nothing but the command cures it.
     pub(super) is_by_hand: bool,
     pub(super) acts: Vec<Act>,
 }
@@ -136,7 +136,7 @@ impl Row {
             since: When(stuck.since),
             why: line(&stuck.why),
             cure: stuck.cure,
-            is_by_hand: acts.iter().all(|act| matches!(act, Act::Look { .. })),
+            is_by_hand: matches!(stuck.what, "unclaimed" | "no_workers"),
             acts,
         }
     }

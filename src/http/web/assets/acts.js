@@ -85,6 +85,7 @@ async function act(restage, of, button, sent) {
   try {
     const answer = await restage.request(method, path, { body: method === "DELETE" ? undefined : sent });
     if (of.tagName === "FORM") of.reset();
+    closeMenu(of);
     of.dispatchEvent(new CustomEvent("restage:done", { bubbles: true, detail: answer }));
     if (of.dataset.goto) location.assign(filled(of.dataset.goto, answer.body));
     else refresh();

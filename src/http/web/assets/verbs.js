@@ -54,6 +54,7 @@ export function openVerb(restage, button) {
   dialog.replaceChildren(form);
   let token;
   let busy = false;
+  let asked = 0;
 
   const show = (found) => {
     token = found.token;
@@ -67,14 +68,17 @@ export function openVerb(restage, button) {
     plan.setAttribute("aria-busy", "false");
   };
   const ask = async () => {
+    const mine = ++asked;
     token = undefined;
     go.disabled = true;
     problem.textContent = "";
     plan.setAttribute("aria-busy", "true");
     try {
       const answer = await restage.post(`${path}/plan`, { ...more, ...fields(options) }, { key: null });
-      show(planOf(answer.body));
+      // Of other options by now.
+      if (mine === asked) show(planOf(answer.body));
     } catch (error) {
+      if (mine !== asked) return;
       plan.replaceChildren();
       fail(error);
     }

@@ -1,6 +1,6 @@
-//! Late work of workflows and workshops: what came under an older generation and was kept, side by side with what is there
-//! now. That of a task is one of the task's own pages.
+//! Late work: what came under an older generation and was kept, side by side with what is there now.
 
+mod of_task;
 mod of_workflow;
 mod of_workshop;
 
@@ -20,6 +20,7 @@ const TEXT_BYTES_MAX: usize = 16 << 10;
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     config.route("/ui/workflows/{id}/late", web::get().to(of_workflow::page));
     config.route("/ui/workshops/{id}/late", web::get().to(of_workshop::page));
+    config.route("/ui/tasks/{id}/late", web::get().to(of_task::page));
 }
 
 /// A piece of late work.
@@ -118,6 +119,14 @@ impl Late {
             sides: Vec::new(),
         }
     }
+}
+
+/// Those of a page, after a number, and the last of them if more follow.
+fn page_of(orphans: &[Orphan], after: Option<u64>) -> (Vec<&Orphan>, Option<u64>) {
+    let mut rest = orphans.iter().filter(|orphan| after.is_none_or(|after| orphan.number > after));
+    let page: Vec<&Orphan> = rest.by_ref().take(PER_PAGE).collect();
+    let next = page.last().map(|last| last.number).filter(|_| rest.next().is_some());
+    (page, next)
 }
 
 /// What was looked for, or nothing where there is none.

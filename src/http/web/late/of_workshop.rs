@@ -7,7 +7,7 @@ use super::super::html::Html;
 use super::super::shell::Shell;
 use super::super::text::{Safe, line};
 use super::super::workflow::readable;
-use super::{Late, PER_PAGE, Said, Side, found};
+use super::{Late, Said, Side, found, page_of};
 use crate::api::workshop::{Command, Message, Role};
 use crate::api::{Error, StageId, Workshop};
 use crate::http::address::{At, EntityAt};
@@ -32,11 +32,8 @@ struct Page {
 pub(super) async fn page(shell: Shell, app: Data<App>, at: At<EntityAt>, paging: Paging) -> Answer<Html> {
     let workshop = app.workshops.get(&at.id);
     let view = workshop.view().await?;
-    let after = paging.after_number()?;
-    let mut rest = view.orphans.iter().filter(|orphan| after.is_none_or(|after| orphan.number > after));
-    let orphans: Vec<_> = rest.by_ref().take(PER_PAGE).collect();
-    let last = orphans.last().filter(|_| rest.next().is_some());
-    let next = paging.next_href(last.map(|last| last.number.to_string()));
+    let (orphans, next) = page_of(&view.orphans, paging.after_number()?);
+    let next = paging.next_href(next.map(|number| number.to_string()));
     let mut late = Vec::with_capacity(orphans.len());
     for orphan in orphans {
         // One that was adopted or discarded meanwhile is none any more.

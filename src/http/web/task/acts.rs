@@ -211,7 +211,7 @@ mod tests {
         ] {
             assert_eq!(labels(&forward(API, &task(at, status))), expected, "{at:?} {status}");
         }
-        let paused = State { paused: Some(Timestamp(1)), ..task(Some(0), ready) };
+        let paused = State { paused: Some(Timestamp::from_millis(1)), ..task(Some(0), ready) };
         assert_eq!(labels(&forward(API, &paused)), ["Resume"]);
         let blocked = State { blocked: Some("too often".into()), ..task(Some(0), ready) };
         assert!(forward(API, &blocked).is_empty());
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(verdict(API, &task).unwrap().seen, Some(seen));
         task.stages[1].status = StageStatus::Failed;
         assert!(verdict(API, &task).unwrap().seen.is_none(), "what failed can only be rejected");
-        task.paused = Some(Timestamp(1));
+        task.paused = Some(Timestamp::from_millis(1));
         assert!(verdict(API, &task).is_none());
     }
 }

@@ -14,6 +14,8 @@ mod steps;
 use actix_web::web;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+pub(super) use head::Head;
+
 use super::shell::Shell;
 use crate::api::task::{ObjectId, TaskKind};
 use crate::api::{EntityId, Task, View};

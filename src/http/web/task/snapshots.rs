@@ -35,7 +35,7 @@ struct Row {
 
 pub(super) async fn page(app: Data<App>, shell: Shell, at: At<EntityAt>) -> Answer<Html> {
     let Looked { task, view, shell } = look(&app, shell, &at.id).await?;
-    let mut snapshots: Vec<Row> = task.snapshots().await?.into_iter().map(Row::of).collect();
+    let mut snapshots: Vec<Row> = task.snapshots().await?.iter().map(Row::of).collect();
     snapshots.reverse();
     let head = Head::of(&shell, &at.id, &view, "snapshots", None);
     let undoable = if shell.may_reset { undoable(&at.id, &view) } else { Vec::new() };
@@ -43,7 +43,7 @@ pub(super) async fn page(app: Data<App>, shell: Shell, at: At<EntityAt>) -> Answ
 }
 
 impl Row {
-    fn of(snapshot: Snapshot) -> Self {
+    fn of(snapshot: &Snapshot) -> Self {
         let commit = snapshot.commit.to_string();
         Self {
             number: snapshot.number,

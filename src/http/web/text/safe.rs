@@ -11,6 +11,7 @@ pub(in crate::http) struct Safe(pub(super) String);
 
 impl Safe {
     /// The HTML.
+    #[cfg(test)]
     pub(in crate::http) fn as_str(&self) -> &str {
         &self.0
     }
