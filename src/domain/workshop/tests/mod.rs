@@ -281,7 +281,7 @@ impl World {
 
     /// Everything a reader sees of a step.
     pub(super) fn seen(&self, stage: &str) -> SeenStep {
-        let step = self.step(stage).clone();
+        let step = self.step(stage).unasked();
         let artifact = step.artifact.and_then(|a| self.content(&id(stage), &artifact_path(a.version)));
         (step, self.messages(stage), artifact, self.content(&id(stage), SUMMARY_PATH))
     }
