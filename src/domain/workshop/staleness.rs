@@ -127,7 +127,12 @@ pub(super) fn restore(state: &mut Workshop, saved: &Workshop, stages: &[StageId]
         let comes_back = stages.contains(id) || (below.contains(id) && is_as_it_was(left.get(id), saved.get(id)));
         if let (true, Some(step), Some(was)) = (comes_back, state.get_mut(id), saved.get(id)) {
             let version = step.artifact_version.max(was.artifact_version);
-            step.clone_from(&was.unasked());
+            // What was awaited ends with its generation; that of a step which only comes along stays.
+            let (awaits, problem) = (std::mem::take(&mut step.awaits), step.problem.take());
+            *step = was.unasked();
+            if !stages.contains(id) {
+                (step.awaits, step.problem) = (awaits, problem);
+            }
             step.artifact_version = version;
         }
         let made_from = if comes_back { saved } else { &left };

@@ -279,9 +279,9 @@ impl World {
         self.ok(next(stage))
     }
 
-    /// Everything a reader sees of a step.
+    /// Everything a reader sees of a step, but for what the facilitator is asked for.
     pub(super) fn seen(&self, stage: &str) -> SeenStep {
-        let step = self.step(stage).clone();
+        let step = self.step(stage).unasked();
         let artifact = step.artifact.and_then(|a| self.content(&id(stage), &artifact_path(a.version)));
         (step, self.messages(stage), artifact, self.content(&id(stage), SUMMARY_PATH))
     }
