@@ -121,9 +121,8 @@ fn what_an_agent_leaves_in_a_task_is_shown_and_never_run() {
         json!({ "id": "harm", "title": title, "brief": vectors()[1], "repository": "app", "tier": "L1" }),
     );
     world.post("/v1/tasks/harm/start", json!({}));
-    until("the agent has ended", || {
-        let task = world.get("/v1/tasks/harm");
-        ["to_approve", "failed"].iter().any(|status| task["stage_status"] == *status).then_some(())
+    until("the agent has said it all", || {
+        world.get("/v1/tasks/harm/log").to_string().contains("alert(1)").then_some(())
     });
     let browser = world.signed_in(Look::DESKTOP);
     browser.prepare(CANARY);
