@@ -111,16 +111,8 @@ impl Browser {
         assert!(arrived.is_some(), "it is not at {path}, but at {}", self.path());
     }
 
-    pub fn title(&self) -> String {
-        self.done(self.driver.get("/title")).as_str().unwrap().to_owned()
-    }
-
     pub fn reload(&self) {
         self.done(self.driver.post("/refresh", json!({})));
-    }
-
-    pub fn back(&self) {
-        self.done(self.driver.post("/back", json!({})));
     }
 
     /// Takes the network away, or gives it back.
@@ -198,17 +190,17 @@ impl Browser {
         let codes: Vec<String> = keys.split('+').map(key_code).collect();
         let down = codes.iter().map(|code| json!({ "type": "keyDown", "value": code }));
         let up = codes.iter().rev().map(|code| json!({ "type": "keyUp", "value": code }));
-        self.press(down.chain(up).collect());
+        self.press(&down.chain(up).collect::<Vec<_>>());
     }
 
     /// Types, into whatever has the focus.
     #[track_caller]
     pub fn types(&self, text: &str) {
         let each = |c: char| ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": c.to_string() }));
-        self.press(text.chars().flat_map(each).collect());
+        self.press(&text.chars().flat_map(each).collect::<Vec<_>>());
     }
 
-    fn press(&self, actions: Vec<Value>) {
+    fn press(&self, actions: &[Value]) {
         let keyboard = json!({ "type": "key", "id": "keyboard", "actions": actions });
         self.done(self.driver.post("/actions", json!({ "actions": [keyboard] })));
     }

@@ -90,12 +90,12 @@ impl Driver {
 
     /// A command of the DevTools protocol, for what WebDriver has no word for.
     pub fn devtools(&self, command: &str, parameters: Value) -> Result<Value, Refused> {
-        self.post("/goog/cdp/execute", json!({ "cmd": command, "params": parameters }))
+        self.post("/goog/cdp/execute", Value::from_iter([("cmd", command.into()), ("params", parameters)]))
     }
 
     /// Runs the body of a function in the page.
     pub fn script(&self, body: &str, arguments: Value) -> Result<Value, Refused> {
-        self.post("/execute/sync", json!({ "script": body, "args": arguments }))
+        self.post("/execute/sync", Value::from_iter([("script", body.into()), ("args", arguments)]))
     }
 
     /// The element that a value stands for.

@@ -59,11 +59,6 @@ impl World {
         &self.url
     }
 
-    /// The server that runs.
-    pub fn serving(&mut self) -> &mut Serving {
-        self.serving.as_mut().unwrap()
-    }
-
     /// The link that the server printed when it started.
     pub fn printed_link(&self) -> String {
         self.serving.as_ref().unwrap().line().unwrap()

@@ -422,8 +422,11 @@ fn unquoted(path: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The first line and the number of lines of a hunk, before and after, and where it is.
-fn hunk(line: &str) -> Option<((usize, usize), (usize, usize), &str)> {
+/// A first line, and a number of lines.
+type Range = (usize, usize);
+
+/// What a hunk covers, before and after, and where it is.
+fn hunk(line: &str) -> Option<(Range, Range, &str)> {
     let (ranges, place) = line.strip_prefix("@@ -")?.split_once(" @@")?;
     let (old, new) = ranges.split_once(" +")?;
     let range = |text: &str| match text.split_once(',') {

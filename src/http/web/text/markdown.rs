@@ -200,7 +200,7 @@ impl<'a> Page<'a> {
             Link::Within => {}
             _ if is_own_name => self.own(|html| html.markup(close)),
             Link::Out { target: shown, .. } | Link::Refused { address: shown } => {
-                self.own(|html| html.markup(close).markup(" <span class=\"target\">(").text(&shown).markup(")</span>"))
+                self.own(|html| html.markup(close).markup(" <span class=\"target\">(").text(&shown).markup(")</span>"));
             }
         }
     }

@@ -29,7 +29,6 @@ pub(super) struct Undo {
     pub(super) what: String,
     pub(super) by: String,
     pub(super) at: When,
-    pub(super) until: When,
     /// The body of the request.
     pub(super) body: String,
 }
@@ -109,7 +108,6 @@ impl Undo {
             what: format!("{}{}", point.verb, of.unwrap_or_default()),
             by: point.by.clone(),
             at: When(point.at),
-            until: When(point.until),
             body: json!({ "undo_point": point.number }).to_string(),
         }
     }
