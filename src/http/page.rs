@@ -105,7 +105,7 @@ impl Paging {
     /// The page of these items, after which those after the key follow, if there is one.
     pub(in crate::http) fn page_until<T>(&self, items: Vec<T>, next: Option<String>) -> Page<T> {
         let next = next.map(|key| seal(&self.path, &key));
-        let address = next.as_deref().map(|cursor| self.address(cursor));
+        let address = next.as_deref().map(|cursor| self.href(cursor));
         Page { items, next, address }
     }
 
@@ -118,10 +118,6 @@ impl Paging {
     pub(in crate::http) fn first(&self) -> String {
         let others: Vec<&str> = self.query.split('&').filter(|pair| !pair.starts_with("cursor=")).collect();
         format!("{}?{}", self.path, others.join("&"))
-    }
-
-    fn address(&self, cursor: &str) -> String {
-        format!("<{}>; rel=\"next\"", self.href(cursor))
     }
 
     fn href(&self, cursor: &str) -> String {

@@ -105,6 +105,20 @@ fn a_verb_that_goes_back_ends_what_its_steps_awaited() {
 }
 
 #[test]
+fn an_undo_above_a_step_leaves_what_that_step_awaits() {
+    let mut world = World::of(&[("a", &[]), ("b", &["a"]), ("c", &["a"])]);
+    world.make("a", "{}");
+    world.ok(revise("a"));
+    let revised = world.undo_points.len() - 1;
+    world.make("a", "[]");
+    assert_eq!(world.status("c"), Status::InProgress, "it was not begun when a was revised");
+    world.ok(reset("c"));
+    assert_eq!(world.step("c").awaits.duties(), [Duty::Greeting]);
+    world.undo(revised);
+    assert_eq!(world.step("c").awaits.duties(), [Duty::Greeting], "its generation is the same");
+}
+
+#[test]
 fn what_is_spent_is_counted_by_day_and_in_all() {
     const DAY: i64 = 86_400_000;
     let mut world = row();

@@ -71,7 +71,7 @@ mod tests {
     fn a_value_is_a_list_of_what_it_has_and_nothing_in_it_is_markup() {
         let value = json!({ "success_criteria": ["<b>", ""], "n": 1.5, "is": true, "no": null, "none": [] });
         let html = Outline(value).to_string();
-        assert!(html.starts_with("<dl><dt>Success criteria</dt><dd><ul><li>&#60;b&#62;</li>"), "{html}");
+        assert!(html.starts_with("<dl><dt>Success criteria</dt><dd><ul><li>&lt;b&gt;</li>"), "{html}");
         assert!(html.contains("<dt>N</dt><dd>1.5</dd><dt>Is</dt><dd>yes</dd>"), "{html}");
         assert!(html.ends_with("<dt>None</dt><dd><span class=\"quiet\">none</span></dd></dl>"), "{html}");
     }
