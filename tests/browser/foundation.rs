@@ -1,11 +1,11 @@
 //! What all pages have: the dialog of the verbs that go back, what keeps a page up to date, who is told what.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::browser::{Browser, Look};
-use crate::patience::{until, within};
+use crate::patience::{PATIENCE, until, within};
 use crate::target::{Target, button, field, role};
 use crate::world::World;
 
@@ -206,6 +206,26 @@ fn a_page_whose_network_is_away_says_so_and_comes_back_by_itself() {
     browser.offline(false);
     browser.sees("[data-message=second]");
     browser.misses("#bars .bar");
+}
+
+#[test]
+fn whoever_goes_through_many_pages_is_not_kept_waiting_and_may_come_back() {
+    let Some(world) = garden() else { return };
+    let browser = world.signed_in(Look::DESKTOP);
+    browser.open(PAGE);
+    browser.reads("Where is the sun at noon?");
+    let began = Instant::now();
+    for _ in 0..12 {
+        browser.open("/ui/workshops");
+        browser.open(PAGE);
+    }
+    // A browser has six connections to a server; a page that was left and held one would keep the others waiting.
+    assert!(began.elapsed() < PATIENCE, "it took {:?}", began.elapsed());
+    browser.open("/ui/workshops");
+    browser.script("history.back()", json!([]));
+    browser.arrives_at(PAGE);
+    say(&world, "second", "Meanwhile in the garden.");
+    browser.sees("[data-message=second]");
 }
 
 #[test]

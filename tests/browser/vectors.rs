@@ -121,6 +121,10 @@ fn what_an_agent_leaves_in_a_task_is_shown_and_never_run() {
         json!({ "id": "harm", "title": title, "brief": vectors()[1], "repository": "app", "tier": "L1" }),
     );
     world.post("/v1/tasks/harm/start", json!({}));
+    until("the worktree is made", || {
+        let (status, _) = world.ask(reqwest::Method::POST, "/v1/tasks/harm/run", Some(json!({})));
+        (status < 300).then_some(())
+    });
     until("the agent has said it all", || {
         world.get("/v1/tasks/harm/log").to_string().contains("alert(1)").then_some(())
     });

@@ -10,6 +10,8 @@ const REST = 250;
 const AGAIN = 2_000;
 /** How long the server may be away before anybody is told. */
 const PATIENCE = 2_000;
+/** How long a page that nobody sees goes on following. A browser has six connections to a server for all its pages. */
+const UNSEEN = 10_000;
 
 let wanted = false;
 let running = false;
@@ -48,7 +50,7 @@ function note(status) {
 }
 
 /** Follows what the page says it follows. @param {import("./restage.js").Restage} restage */
-export async function follow(restage) {
+export function follow(restage) {
   const { follow, after } = document.body.dataset;
   document.addEventListener("visibilitychange", () => wanted && refresh());
   document.addEventListener("htmx:after:swap", () => {
@@ -61,8 +63,40 @@ export async function follow(restage) {
   if (!follow) return;
   const query = new URLSearchParams(follow);
   const asked = { kind: query.getAll("kind"), id: query.getAll("id"), type: query.getAll("type") };
+  listen(restage, { ...asked, after });
+  let unseen;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(unseen);
+    if (document.visibilityState === "hidden") unseen = setTimeout(rest, UNSEEN);
+    else goOn();
+  });
+  // A page that was left may be kept, and come back.
+  addEventListener("pagehide", rest);
+  addEventListener("pageshow", goOn);
+
+  function goOn() {
+    if (stream) return;
+    // What happened meanwhile is seen once the stream is there again.
+    wasAway = true;
+    listen(restage, asked);
+  }
+}
+
+/** @type {AbortController | undefined} what ends the stream, while there is one */
+let stream;
+
+/** Follows no more, until somebody looks again. */
+function rest() {
+  stream?.abort();
+  stream = undefined;
+}
+
+/** Hears of everything, until it rests. */
+async function listen(restage, asked) {
+  const { signal } = (stream = new AbortController());
+  const onConnection = (there) => signal.aborted || connected(there);
   try {
-    for await (const event of restage.events({ ...asked, after, live: true, onConnection: connected })) {
+    for await (const event of restage.events({ ...asked, live: true, signal, onConnection })) {
       if (event.type === "live") document.dispatchEvent(new CustomEvent("restage:live", { detail: event }));
       else {
         document.dispatchEvent(new CustomEvent("restage:event", { detail: event }));
@@ -70,6 +104,7 @@ export async function follow(restage) {
       }
     }
   } catch (problem) {
+    if (signal.aborted) return;
     if (problem.status === 401) signedOut();
     else showBar({ name: "connection", tone: "bad", text: `This page is not kept up to date: ${problem.message}.` });
   }
