@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::browser::{Browser, Look};
+use crate::patience::until;
 use crate::target::{button, field, link, role};
 use crate::world::World;
 
@@ -48,7 +49,7 @@ fn a_workshop_a_task_and_a_workflow_are_begun_by_forms() {
     browser.write(field("What is it about?"), "Our garden <b>");
     browser.click(button("Begin the workshop"));
     browser.reads("Our garden <b>");
-    assert!(browser.path().starts_with("/ui/workshops/workshop-"), "{}", browser.path());
+    until("the page is there", || browser.path().starts_with("/ui/workshops/workshop-").then_some(()));
 
     browser.open("/");
     browser.click(link("New task"));
@@ -64,7 +65,7 @@ fn a_workshop_a_task_and_a_workflow_are_begun_by_forms() {
     browser.write(field("In full"), "It barks.");
     browser.click(button("Make the task"));
     browser.reads("Greet the dog");
-    assert!(browser.path().starts_with("/ui/tasks/task-"), "{}", browser.path());
+    until("the page is there", || browser.path().starts_with("/ui/tasks/task-").then_some(()));
 
     browser.open("/ui/workflows");
     browser.click("details.begin summary");
@@ -72,7 +73,7 @@ fn a_workshop_a_task_and_a_workflow_are_begun_by_forms() {
     browser.write(field("The story or ticket that it belongs to"), "APP-7");
     browser.click(button("Make the workflow"));
     browser.reads("A new login");
-    assert!(browser.path().starts_with("/ui/workflows/workflow-"), "{}", browser.path());
+    until("the page is there", || browser.path().starts_with("/ui/workflows/workflow-").then_some(()));
 }
 
 #[test]

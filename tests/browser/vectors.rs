@@ -152,7 +152,7 @@ fn what_a_worker_hands_in_is_shown_and_never_run() {
     for text in vectors.chunks(40) {
         let task = json!({ "domain": "be", "title": title, "input": { "text": text } });
         world.post("/v1/workflows/harm/tasks", json!({ "tasks": [task] }));
-        let claim = world.post("/v1/queues/be/claims", json!({ "worker": "<b>eve</b>" }));
+        let claim = world.post("/v1/queues/be/claims", json!({ "worker": "<b>eve</b>", "wait_seconds": 30 }));
         let result = json!({ "status": "completed", "agent_id": "<i>eve</i>", "result": { "text": text } });
         world.post("/v1/leases/finish", json!({ "lease": claim["lease"], "result": result }));
     }
