@@ -44,7 +44,7 @@ pids+=("$server")
 for _ in $(seq 300); do [ "$(grep -c . serve.out 2>/dev/null || true)" = 2 ] && break; sleep 0.1; done
 url=$(head -1 serve.out)
 link=$(grep -o 'http[^ ]*link=[^ ]*' serve.out)
-curl -sS "$link" | grep -q '<button autofocus>Sign in</button>'
+curl -sS "$link" | grep -q 'Sign in</button>'
 curl -sS -o /dev/null -c jar -H "Origin: $url" --data-urlencode "link=${link#*link=}" "$url/sign-in"
 answer=$(curl -sS -b jar "$url/v1/me")
 echo "< $answer"
