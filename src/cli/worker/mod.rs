@@ -129,6 +129,8 @@ impl Worker {
         let mut phase = self.phase.clone();
         loop {
             let grant = tokio::select! {
+                // First: who is to end asks for nothing more. What was granted to a claim that is dropped could be lost.
+                biased;
                 _ = phase.wait_for(|phase| *phase > Phase::Taking) => return Ok(()),
                 grant = self.claim() => grant?,
             };
