@@ -34,8 +34,6 @@ struct AuditPage {
     next: Option<String>,
     /// Where the first page is, if this is another.
     first: Option<String>,
-    /// Whether these are all there are, and the newest come first.
-    is_all: bool,
     chain: Option<Chain>,
 }
 
@@ -88,7 +86,7 @@ impl Chain {
     }
 }
 
-/// Entries in the order of the store, and after which the next page goes on.
+/// Entries from the newest on, and after which the next page goes on.
 struct Found {
     entries: Vec<Audit>,
     next: Option<Place>,
@@ -111,9 +109,13 @@ async fn page(
     let after = paging.after(place)?;
     let first = after.is_some().then(|| paging.first());
     let one = params.kind.clone().zip(params.id.as_deref().map(EntityId::new).transpose()?);
-    let found = match (one, after) {
-        (Some((kind, id)), None) => of_one(&app.restage, &filter, kind, id).await?,
-        (_, after) => of_many(&app.restage, &filter, after).await?,
+    let whole = match one.filter(|_| after.is_none()) {
+        Some((kind, id)) => of_one(&app.restage, &filter, kind, id).await?,
+        None => None,
+    };
+    let found = match whole {
+        Some(found) => found,
+        None => of_many(&app.restage, &filter, after).await?,
     };
     let chain = found.whole.as_deref().filter(|entries| !entries.is_empty()).map(Chain::of);
     let asked = Asked {
@@ -125,20 +127,13 @@ async fn page(
     };
     let next = found.next.map(|(kind, id, revision)| format!("{kind}/{id}/{revision}"));
     let next = paging.page_until(Vec::<()>::new(), next).address();
-    let is_all = first.is_none() && next.is_none();
-    let mut entries = found.entries;
-    if is_all {
-        // The store has them by kind and id. Who sees all of them wants the newest first.
-        entries.sort_by_key(|entry| (entry.at, entry.revision));
-        entries.reverse();
-    }
-    let entries = entries.iter().map(Entry::of).collect();
+    let entries = found.entries.iter().map(Entry::of).collect();
     let shell = shell.titled("Audit").style("history.css");
-    shell.page(|shell| AuditPage { shell, asked, entries, next, first, is_all, chain })
+    shell.page(|shell| AuditPage { shell, asked, entries, next, first, chain })
 }
 
-/// What was done to one entity, all of it that is looked at for one page.
-async fn of_one(restage: &Restage, filter: &Filter, kind: String, id: EntityId) -> Result<Found, Error> {
+/// What was done to one entity; `None` if that is more than one page looks at.
+async fn of_one(restage: &Restage, filter: &Filter, kind: String, id: EntityId) -> Result<Option<Found>, Error> {
     let mut whole: Vec<Audit> = Vec::new();
     let (mut after, mut more) = ((kind.clone(), id.clone(), 0), true);
     while more && whole.len() < ENTRIES_PER_PAGE {
@@ -148,31 +143,41 @@ async fn of_one(restage: &Restage, filter: &Filter, kind: String, id: EntityId) 
         whole.extend(read.into_iter().take(own));
         after = whole.last().map_or(after, place_of);
     }
-    let entries = whole.iter().filter(|entry| filter.lets_through(entry)).cloned().collect();
+    if more {
+        return Ok(None);
+    }
+    let entries = whole.iter().rev().filter(|entry| filter.lets_through(entry)).cloned().collect();
     // Who may not see the entries is not told how many there are either.
     let is_seen = whole.first().is_some_and(|entry| filter.may_see(entry));
-    Ok(Found { entries, next: more.then_some(after), whole: Some(whole).filter(|_| is_seen && !more) })
+    Ok(Some(Found { entries, next: None, whole: Some(whole).filter(|_| is_seen) }))
 }
 
-/// What was done to any entity, by kind, id and revision.
-async fn of_many(restage: &Restage, filter: &Filter, mut after: Option<Place>) -> Result<Found, Error> {
+/// What was done to any entity, from the newest on.
+async fn of_many(restage: &Restage, filter: &Filter, after: Option<Place>) -> Result<Found, Error> {
+    let mut last = match after {
+        Some((kind, id, revision)) => {
+            restage.audits(Some((kind, id, revision.saturating_sub(1))), 1).await?.into_iter().next()
+        }
+        None => None,
+    };
     let (mut entries, mut looked_at, mut more) = (Vec::new(), 0, true);
     while more && entries.len() < SHOWN && looked_at < ENTRIES_PER_PAGE {
-        let read = restage.audits(after.clone(), ENTRIES_PER_READ).await?;
+        let read = restage.latest_audits(last.as_ref(), ENTRIES_PER_READ).await?;
         more = read.len() == ENTRIES_PER_READ;
         for entry in read {
             if entries.len() == SHOWN {
                 more = true;
                 break;
             }
-            after = Some(place_of(&entry));
             looked_at += 1;
             if filter.lets_through(&entry) {
-                entries.push(entry);
+                entries.push(entry.clone());
             }
+            last = Some(entry);
         }
     }
-    Ok(Found { entries, next: after.filter(|_| more), whole: None })
+    let next = last.as_ref().filter(|_| more).map(place_of);
+    Ok(Found { entries, next, whole: None })
 }
 
 impl Entry {
